@@ -1,0 +1,60 @@
+"""Placeholders: `{{ parameters.x }}` in the strings of a step.
+
+Substitution walks the tree and replaces inside each string. It never makes text of the tree, so a
+value with quotes or braces stays the value of that one string and cannot add fields to a manifest
+(zen-flow rendered the JSON text of the Job, where it could). Values are never scanned again and
+never run as code.
+
+Spellings: `{{ parameters.x }}` and zen-flow's `{{.parameters.x}}`, `{{ .Parameters.x }}` and
+`${parameters.x}`. Any other `{{ … }}` or `${ … }` belongs to somebody else (a shell, Jinja) and is
+left alone. Called by the validator to find names and by `jobflows.manifests` to fill them in.
+"""
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+_NAME = r"[A-Za-z0-9](?:[-_A-Za-z0-9]*[A-Za-z0-9])?"
+_PLACEHOLDER = re.compile(
+    rf"\{{\{{\s*\.?[Pp]arameters\.({_NAME})\s*\}}\}}|\$\{{\.?[Pp]arameters\.({_NAME})\}}"
+)
+_START = re.compile(r"(?:\{\{-?\s*|\$\{\s*)\.?[Pp]arameters\b[^}]*\}{0,2}")
+
+
+def find(text: str) -> list[str]:
+    """Return the parameter names that `text` mentions, in order, with repetitions."""
+    if "{{" not in text and "${" not in text:
+        return []
+    return [match[1] or match[2] for match in _PLACEHOLDER.finditer(text)]
+
+
+def malformed(text: str) -> list[str]:
+    """Return what starts like a placeholder but is none, such as `{{ parameters.x | upper }}`.
+
+    It would reach the container as it stands, which is never what its writer meant.
+    """
+    if "{{" not in text and "${" not in text:
+        return []
+    return [match[0] for match in _START.finditer(text) if not _PLACEHOLDER.match(match[0])]
+
+
+def substitute(value: Any, values: Mapping[str, str]) -> Any:
+    """Return a copy of a tree of dicts, lists and strings with all placeholders replaced.
+
+    Keys of dicts stay as they are. A part without placeholders is returned as it is, not copied.
+    A name that is not in `values` raises KeyError.
+    """
+    match value:
+        case str():
+            if "{{" not in value and "${" not in value:
+                return value
+            return _PLACEHOLDER.sub(lambda match: values[match[1] or match[2]], value)
+        case dict():
+            changed = {key: substitute(item, values) for key, item in value.items()}
+            return value if all(changed[key] is value[key] for key in value) else changed
+        case list() | tuple():
+            items = [substitute(item, values) for item in value]
+            same = all(new is old for new, old in zip(items, value, strict=True))
+            return value if same else type(value)(items)
+        case _:
+            return value

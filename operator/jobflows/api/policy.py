@@ -1,0 +1,120 @@
+"""The policies of a flow and of its steps: what happens on failure, and what flows may overlap.
+
+Names, types and defaults are zen-flow's, so its manifests keep their meaning; `concurrencyGroup`,
+`onDisruption`, `maxDuration` and `jitter` are ours.
+"""
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from jobflows.api.base import Count, Duration, Factor, Model, Seconds
+
+ConcurrencyPolicy = Literal["Allow", "Forbid", "Replace"]
+PodFailureAction = Literal["FailJob", "Ignore", "Count"]
+ExitCodeOperator = Literal["In", "NotIn"]
+BackoffType = Literal["Exponential", "Linear", "Fixed"]
+
+ExitCode = Annotated[int, Field(strict=True, ge=0, le=255, json_schema_extra={"format": "int32"})]
+
+
+class OnExitCodes(Model):
+    """Which exit codes of which container a rule is about."""
+
+    container_name: Annotated[str, Field(max_length=63)] = "main"
+    """Container whose exit code is compared."""
+
+    operator: ExitCodeOperator
+    """In: the exit code is one of `values`. NotIn: it is none of them."""
+
+    values: Annotated[
+        tuple[ExitCode, ...],
+        Field(min_length=1, max_length=255, json_schema_extra={"x-kubernetes-list-type": "set"}),
+    ]
+    """Exit codes, 0 to 255."""
+
+
+class PodFailureRule(Model):
+    """One rule: the first that matches a failed pod decides."""
+
+    action: PodFailureAction
+    """FailJob: the step fails at once, no retries. Ignore: the failure costs no retry. Count: it costs one, as without a rule."""  # noqa: E501 - one sentence of kubectl explain
+
+    on_exit_codes: OnExitCodes
+    """Exit codes this rule is about."""
+
+
+class PodFailurePolicy(Model):
+    """Rules on exit codes, for all steps of the flow."""
+
+    rules: Annotated[
+        tuple[PodFailureRule, ...],
+        Field(min_length=1, max_length=20, json_schema_extra={"x-kubernetes-list-type": "atomic"}),
+    ]
+    """Rules in order; the first that matches decides."""
+
+
+class ExecutionPolicy(Model):
+    """How the flow as a whole runs, ends and is cleaned up."""
+
+    concurrency_policy: ConcurrencyPolicy = "Forbid"
+    """What happens while an older flow of the same group runs. Allow: both run. Forbid: this one waits in Pending. Replace: the older one is stopped."""  # noqa: E501 - one sentence of kubectl explain
+
+    concurrency_group: Annotated[str, Field(min_length=1, max_length=253)] | None = None
+    """Flows with the same group in a namespace are subject to concurrencyPolicy. Absent: metadata.generateName; a flow with a plain name is alone in its group."""  # noqa: E501 - one sentence of kubectl explain
+
+    ttl_seconds_after_finished: Count = 86_400
+    """Seconds after its completion when the flow and all it owns are deleted; 0 is at once."""
+
+    backoff_limit: Count = 6
+    """Retries of all steps together before the flow fails."""
+
+    active_deadline_seconds: Seconds | None = None
+    """Seconds after its start when an unfinished flow fails and its Jobs are stopped."""
+
+    pod_failure_policy: PodFailurePolicy | None = None
+    """Rules on the exit codes of failed containers."""
+
+
+class Backoff(Model):
+    """How long to wait before a retry."""
+
+    type: BackoffType = "Exponential"
+    """Exponential: duration * factor^n. Linear: duration * (n+1). Fixed: duration. n counts from 0."""  # noqa: E501 - one sentence of kubectl explain
+
+    factor: Annotated[Factor, Field(ge=1)] = 2.0
+    """Growth of the wait, for Exponential."""
+
+    duration: Duration = 1.0
+    """First wait, as a duration such as 10s."""
+
+    max_duration: Duration = 3600.0
+    """Longest wait."""
+
+    jitter: Annotated[Factor, Field(ge=0, le=1)] = 0.1
+    """Random part added to each wait, as a fraction of it, so that retries do not come in herds."""
+
+    @property
+    def cap(self) -> float:
+        """The longest wait in seconds; a `duration` above the default of maxDuration lifts it."""
+        return max(self.max_duration, self.duration)
+
+
+class OnDisruption(Model):
+    """Retries of attempts that were lost through no fault of the program."""
+
+    limit: Count = 10
+    """Restarts after preemption, eviction and node loss; none of them counts as a retry."""
+
+
+class RetryPolicy(Model):
+    """Retries of a failed step. Without a policy an application failure is final."""
+
+    limit: Count = 3
+    """Retries after the first attempt; 0 is none."""
+
+    backoff: Backoff = Backoff()
+    """Wait between attempts."""
+
+    on_disruption: OnDisruption = OnDisruption()
+    """Budget of its own for preemption, eviction and node loss."""

@@ -1,0 +1,122 @@
+"""What a flow is asked to do: its steps, and what they share."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from jobflows.api.base import Flag, Model, Opaque, Rule, Seconds
+from jobflows.api.parameters import BY_NAME, Inputs, Outputs, Parameter
+from jobflows.api.policy import ExecutionPolicy, RetryPolicy
+
+StepType = Literal["Job", "Manual"]
+
+MAX_STEPS = 10_000
+
+STEP_NAME_PATTERN = r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$"
+STEP_NAME_LENGTH = 63
+
+StepName = Annotated[
+    str, Field(json_schema_extra={"pattern": STEP_NAME_PATTERN, "maxLength": STEP_NAME_LENGTH})
+]
+
+PASS_THROUGH = {"x-kubernetes-preserve-unknown-fields": True}
+
+
+class StepMetadata(Model):
+    """Labels and annotations of the step's Job."""
+
+    labels: dict[str, str] = Field(default_factory=dict)
+    """Labels, added to those of the template."""
+
+    annotations: dict[str, str] = Field(default_factory=dict)
+    """Annotations, added to those of the template."""
+
+
+class Step(Model):
+    """One node of the graph: a Job, or a person's approval."""
+
+    cel = (
+        Rule(
+            "(has(self.type) && self.type == 'Manual') != has(self.template)",
+            "a Job step needs a template, a Manual step must not have one",
+        ),
+    )
+
+    name: StepName
+    """Name, unique in the flow: lower-case letters, digits and dashes, at most 63."""
+
+    type: StepType = "Job"
+    """Job: runs `template`. Manual: waits for annotation approved.workflow.kube-zen.io/<step>."""
+
+    message: Annotated[str, Field(max_length=1024)] | None = None
+    """Shown while a Manual step waits."""
+
+    metadata: StepMetadata = StepMetadata()
+    """Labels and annotations of the step's Job."""
+
+    dependencies: Annotated[
+        tuple[StepName, ...],
+        Field(max_length=MAX_STEPS, json_schema_extra={"x-kubernetes-list-type": "set"}),
+    ] = ()
+    """Names of steps that must be done before this one starts."""
+
+    when: Annotated[str, Field(min_length=1, max_length=4096)] | None = None
+    """`always`, `never`, or a CEL expression over steps.<name>.phase, .outputs.<p>, .retryCount, .message and parameters.<p>, evaluated once when all dependencies are done; false skips the step."""  # noqa: E501 - one sentence of kubectl explain
+
+    continue_on_failure: Flag = False
+    """Whether dependents run although this step failed."""
+
+    timeout_seconds: Seconds | None = None
+    """Seconds an attempt may run before it is stopped and counts as failed."""
+
+    retry_policy: RetryPolicy | None = None
+    """Retries of failed attempts. Absent: none."""
+
+    template: Annotated[Opaque, Field(json_schema_extra=PASS_THROUGH)] | None = None
+    """A batch/v1 Job; its metadata.name and namespace are replaced."""
+
+    inputs: Inputs = Inputs()
+    """Values that enter the step."""
+
+    outputs: Outputs = Outputs()
+    """Values that leave the step."""
+
+
+class ResourceTemplates(Model):
+    """Objects created before the first step and deleted with the flow."""
+
+    volume_claim_templates: Annotated[
+        tuple[Annotated[Opaque, Field(json_schema_extra=PASS_THROUGH)], ...],
+        Field(max_length=64, json_schema_extra={"x-kubernetes-list-type": "atomic"}),
+    ] = ()
+    """PersistentVolumeClaims; each is created as `<flow>-<metadata.name>`."""
+
+    config_map_templates: Annotated[
+        tuple[Annotated[Opaque, Field(json_schema_extra=PASS_THROUGH)], ...],
+        Field(max_length=64, json_schema_extra={"x-kubernetes-list-type": "atomic"}),
+    ] = ()
+    """ConfigMaps; each is created as `<flow>-<metadata.name>`."""
+
+
+class Spec(Model):
+    """What the flow is asked to do."""
+
+    suspend: Flag = False
+    """While true no new step starts; running ones go on."""
+
+    parameters: Annotated[
+        tuple[Parameter, ...], Field(max_length=1024, json_schema_extra=BY_NAME)
+    ] = ()
+    """Values for all steps."""
+
+    execution_policy: ExecutionPolicy = ExecutionPolicy()
+    """How the flow as a whole runs, ends and is cleaned up."""
+
+    resource_templates: ResourceTemplates = ResourceTemplates()
+    """Objects created before the first step and deleted with the flow."""
+
+    steps: Annotated[
+        tuple[Step, ...],
+        Field(min_length=1, max_length=MAX_STEPS, json_schema_extra=BY_NAME),
+    ]
+    """The steps, in any order."""

@@ -1,0 +1,188 @@
+"""What the operator writes into `status`, which is also its ledger.
+
+These models exist for the CRD's schema and for readers of a status (CLI, archive). The engine
+keeps its own records and writes them as plain mappings. All times are RFC 3339 strings in UTC.
+"""
+
+from enum import StrEnum
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from jobflows.api.base import Count, Model
+from jobflows.api.parameters import BY_NAME
+from jobflows.api.spec import MAX_STEPS, StepName
+
+Time = Annotated[str, Field(json_schema_extra={"format": "date-time"})]
+Number = Annotated[int, Field(strict=True, ge=0, json_schema_extra={"format": "int64"})]
+
+
+class FlowPhase(StrEnum):
+    """Where a flow stands."""
+
+    PENDING = "Pending"
+    RUNNING = "Running"
+    SUCCEEDED = "Succeeded"
+    FAILED = "Failed"
+    SUSPENDED = "Suspended"
+    PAUSED = "Paused"
+
+    @property
+    def terminal(self) -> bool:
+        """Whether nothing runs any more, ever."""
+        return self in (FlowPhase.SUCCEEDED, FlowPhase.FAILED)
+
+
+class StepPhase(StrEnum):
+    """Where a step stands."""
+
+    PENDING = "Pending"
+    RUNNING = "Running"
+    SUCCEEDED = "Succeeded"
+    FAILED = "Failed"
+    SKIPPED = "Skipped"
+    PENDING_APPROVAL = "PendingApproval"
+
+    @property
+    def terminal(self) -> bool:
+        """Whether the step never runs again."""
+        return self in (StepPhase.SUCCEEDED, StepPhase.FAILED, StepPhase.SKIPPED)
+
+
+class Condition(Model):
+    """A standard Kubernetes condition."""
+
+    type: Annotated[str, Field(max_length=316)]
+    """What the condition is about, such as Succeeded."""
+
+    status: Literal["True", "False", "Unknown"]
+    """Whether it holds."""
+
+    observed_generation: Number | None = None
+    """metadata.generation the condition was set for."""
+
+    last_transition_time: Time
+    """When `status` last changed."""
+
+    reason: Annotated[str, Field(max_length=1024)]
+    """One CamelCase word for programs."""
+
+    message: Annotated[str, Field(max_length=32768)]
+    """One sentence for people."""
+
+
+class Progress(Model):
+    """How many steps are done."""
+
+    completed_steps: Count = 0
+    """Steps that will not run again."""
+
+    total_steps: Count = 0
+    """All steps."""
+
+    successful_steps: Count = 0
+    """Steps that succeeded."""
+
+    failed_steps: Count = 0
+    """Steps that failed."""
+
+    skipped_steps: Count = 0
+    """Steps that were skipped."""
+
+    summary: str = ""
+    """Completed of total, such as 7/10."""
+
+
+class JobRef(Model):
+    """The Job of the current attempt."""
+
+    name: str
+    """Name in the flow's namespace."""
+
+    uid: str = ""
+    """UID, empty until the API server has answered."""
+
+
+class StepStatus(Model):
+    """Where one step stands."""
+
+    name: StepName
+    """Name of the step."""
+
+    phase: StepPhase
+    """Where the step stands."""
+
+    start_time: Time | None = None
+    """When its first attempt was started, or its approval asked for."""
+
+    completion_time: Time | None = None
+    """When it reached its last phase."""
+
+    attempt: Count = 0
+    """Number of the current attempt, counted from 0 and never reused."""
+
+    retry_count: Count = 0
+    """Attempts after application failures."""
+
+    lost_count: Count = 0
+    """Attempts after preemption, eviction or node loss."""
+
+    next_retry_time: Time | None = None
+    """When the next attempt is due."""
+
+    job_ref: JobRef | None = None
+    """The Job of the current attempt."""
+
+    reason: str | None = None
+    """One CamelCase word that says why."""
+
+    message: str | None = None
+    """One sentence that says why."""
+
+    outputs: dict[str, str] = Field(default_factory=dict)
+    """Values of outputs.parameters."""
+
+
+class Status(Model):
+    """Where the flow stands."""
+
+    observed_generation: Number = 0
+    """metadata.generation this status was written for."""
+
+    phase: FlowPhase = FlowPhase.PENDING
+    """Where the flow stands."""
+
+    reason: str | None = None
+    """One CamelCase word that says why."""
+
+    message: str | None = None
+    """One sentence that says why."""
+
+    conditions: Annotated[
+        tuple[Condition, ...],
+        Field(
+            max_length=32,
+            json_schema_extra={
+                "x-kubernetes-list-type": "map",
+                "x-kubernetes-list-map-keys": ["type"],
+            },
+        ),
+    ] = ()
+    """Succeeded is the summary."""
+
+    start_time: Time | None = None
+    """When the flow was taken up."""
+
+    completion_time: Time | None = None
+    """When the flow reached its last phase."""
+
+    estimated_completion_time: Time | None = None
+    """When the critical path of what is left should be done."""
+
+    progress: Progress = Progress()
+    """How many steps are done."""
+
+    steps: Annotated[
+        tuple[StepStatus, ...], Field(max_length=MAX_STEPS, json_schema_extra=BY_NAME)
+    ] = ()
+    """Where each step stands."""

@@ -1,0 +1,72 @@
+"""The one validator of flows. `jobflow lint`, the admission webhook, the controller, the local
+runner and the SDK all call it, so a flow that one of them accepts is accepted by all.
+
+Pure: a document in, all its problems out, each with its path and a cure. First the structure
+(`structure.py`), then one policy a file over the models: names, graph, templates, resources,
+retries, conditions, parameters, order. Linear in the size of the flow.
+"""
+
+from collections.abc import Iterator, Mapping
+from typing import Any, NamedTuple
+
+from jobflows.api.model import JobFlow
+from jobflows.api.validation import (
+    conditions,
+    graph,
+    names,
+    order,
+    parameters,
+    resources,
+    retries,
+    structure,
+    templates,
+)
+from jobflows.api.validation.problems import Path, Problem, in_document_order
+
+__all__ = ["Checked", "Path", "Problem", "check", "validate"]
+
+
+class Checked(NamedTuple):
+    """A flow and its problems; `flow` is set only if there are none."""
+
+    flow: JobFlow | None
+    problems: list[Problem]
+
+
+def validate(document: Mapping[Any, Any]) -> list[Problem]:
+    """Return all problems of a JobFlow document, in the order of the document's paths."""
+    return check(document).problems
+
+
+def check(document: Mapping[Any, Any]) -> Checked:
+    """Return the flow if the document is one without problems, and the problems otherwise."""
+    if not isinstance(document, Mapping):
+        cure = "Write apiVersion, kind, metadata and spec"
+        return Checked(None, [Problem((), "a flow must be a mapping", cure)])
+    flow, problems = structure.read(document)
+    if flow is not None:
+        # What is malformed was cut out of `flow`; that it seems missing there is no news.
+        malformed = {problem.path for problem in problems}
+        problems += [
+            problem
+            for problem in _meaning(flow)
+            if not any(problem.path[:end] in malformed for end in range(1, len(problem.path) + 1))
+        ]
+    return Checked(flow if not problems else None, in_document_order(problems))
+
+
+def _meaning(flow: JobFlow) -> Iterator[Problem]:
+    steps = graph.build(flow)
+    demands: list[order.Demand] = []
+    yield from names.flow_name(flow)
+    yield from names.step_names(flow)
+    yield from names.parameter_names(flow)
+    yield from graph.dependencies(flow, steps)
+    yield from graph.cycles(flow, steps)
+    yield from templates.job_templates(flow)
+    yield from resources.resource_templates(flow)
+    yield from retries.retry_policies(flow)
+    yield from conditions.conditions(flow, steps, demands)
+    yield from parameters.sources(flow, steps, demands)
+    yield from parameters.placeholders(flow)
+    yield from order.order(flow, steps, demands)

@@ -1,0 +1,84 @@
+"""Conditions: each `when` compiles, and reads only what is decided before its step."""
+
+import re
+from collections.abc import Iterator
+
+from jobflows.api.expressions import Expression, ExpressionError
+from jobflows.api.model import JobFlow
+from jobflows.api.validation.graph import StepGraph, unknown_step
+from jobflows.api.validation.order import Demand
+from jobflows.api.validation.problems import Path, Problem, did_you_mean, listed
+
+EXAMPLE = "Write always, never, or a comparison such as steps.extract.phase == 'Succeeded'"
+
+# Mistakes that have one cure, by what the text looks like.
+_HABITS = (
+    (re.compile(r"\{\{|\$\{"), "Write names without braces: steps.extract.phase == 'Succeeded'"),
+    (re.compile(r"\band\b"), "Write && for and"),
+    (re.compile(r"\bor\b"), "Write || for or"),
+    (re.compile(r"\bnot\b"), "Write ! for not"),
+    (re.compile(r"(?<![=!<>])=(?!=)"), "Write == to compare"),
+)
+_STRINGS = re.compile(r"\"[^\"\n]*\"|'[^'\n]*'")
+
+
+def conditions(flow: JobFlow, graph: StepGraph, demands: list[Demand]) -> Iterator[Problem]:
+    """Parse each `when`; the steps it reads go to `demands`, to be checked for their order."""
+    parameters = {parameter.name for parameter in flow.spec.parameters}
+    outputs = [{output.name for output in step.outputs.parameters} for step in flow.spec.steps]
+    for index, step in enumerate(flow.spec.steps):
+        if step.when is None:
+            continue
+        path: Path = ("spec", "steps", index, "when")
+        try:
+            expression = Expression.parse(step.when)
+        except ExpressionError as error:
+            place = f" at column {error.column}" if error.column else ""
+            yield Problem(path, f"{error}{place} of `{step.when.strip()}`", _cure(step.when))
+            continue
+        read = expression.references
+        for name in sorted(read.steps):
+            if name not in graph.index:
+                yield Problem(path, f"there is no step '{name}'", unknown_step(name, graph))
+            else:
+                demands.append(Demand(path, index, graph.index[name], "when"))
+        for name, output in sorted(read.outputs):
+            known = outputs[graph.index[name]] if name in graph.index else {output}
+            if output not in known:
+                cure = f"Declare it in the outputs.parameters of step '{name}'"
+                yield Problem(path, f"step '{name}' has no output '{output}'", cure)
+        for name in sorted(read.parameters - parameters):
+            own = name in {parameter.name for parameter in step.inputs.parameters}
+            yield Problem(
+                path,
+                f"the flow has no parameter '{name}'",
+                "A condition sees spec.parameters and steps.<name>.outputs, not the step's inputs"
+                if own
+                else _known_parameter(name, parameters),
+            )
+        if not read.steps and not read.parameters and expression.constant is None:
+            yield from _constant(path, expression)
+
+
+def _constant(path: Path, expression: Expression) -> Iterator[Problem]:
+    """An expression over nothing has its value now, or its error."""
+    try:
+        expression.evaluate({}, {})
+    except ExpressionError as error:
+        yield Problem(path, str(error), EXAMPLE)
+
+
+def _known_parameter(name: str, parameters: set[str]) -> str:
+    close = did_you_mean(name, parameters)
+    if close:
+        return f"Did you mean {close}?"
+    known = f" ({listed(sorted(parameters))} exist)" if parameters else ""
+    return f"Add it to spec.parameters{known}"
+
+
+def _cure(text: str) -> str:
+    bare = _STRINGS.sub("''", text)
+    for habit, cure in _HABITS:
+        if habit.search(bare):
+            return cure
+    return EXAMPLE

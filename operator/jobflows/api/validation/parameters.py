@@ -1,0 +1,155 @@
+"""Parameters: each placeholder has a value, and each value comes from where it can come from."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from jobflows.api.jsonpath import CURE, JSONPathError, compile_path, split_step_path
+from jobflows.api.model import JobFlow
+from jobflows.api.parameters import InputParameter
+from jobflows.api.placeholders import find, malformed
+from jobflows.api.spec import Step
+from jobflows.api.validation.graph import StepGraph, unknown_step
+from jobflows.api.validation.order import Demand
+from jobflows.api.validation.problems import Path, Problem, did_you_mean, listed
+
+
+def sources(flow: JobFlow, graph: StepGraph, demands: list[Demand]) -> Iterator[Problem]:
+    """Inputs and outputs have exactly one source, and its path can be read."""
+    for index, step in enumerate(flow.spec.steps):
+        base: Path = ("spec", "steps", index)
+        for number, parameter in enumerate(step.inputs.parameters):
+            path = (*base, "inputs", "parameters", number)
+            yield from _one_source(path, parameter)
+            source = parameter.value_from
+            if source is not None and source.json_path is not None:
+                where = (*path, "valueFrom", "jsonPath")
+                yield from _step_path(where, source.json_path, index, graph, demands)
+        for number, output in enumerate(step.outputs.parameters):
+            where = (*base, "outputs", "parameters", number, "valueFrom", "jsonPath")
+            yield from _path(where, output.value_from.json_path)
+
+
+def _one_source(path: Path, parameter: InputParameter) -> Iterator[Problem]:
+    source = parameter.value_from
+    if (parameter.value is None) == (source is None):
+        given = "neither value nor" if source is None else "both value and"
+        yield Problem(path, f"has {given} valueFrom", "Give exactly one of value and valueFrom")
+    if source is not None:
+        given_keys = [
+            name
+            for name in ("config_map_key_ref", "secret_key_ref", "json_path")
+            if getattr(source, name) is not None
+        ]
+        if len(given_keys) != 1:
+            yield Problem(
+                (*path, "valueFrom"),
+                f"has {len(given_keys) or 'no'} sources",
+                "Give exactly one of configMapKeyRef, secretKeyRef and jsonPath",
+            )
+
+
+def _step_path(
+    path: Path, text: str, reader: int, graph: StepGraph, demands: list[Demand]
+) -> Iterator[Problem]:
+    try:
+        name, inside = split_step_path(text)
+    except JSONPathError as error:
+        yield Problem(path, str(error), "Write step:$.path, such as extract:$.outputs.rows")
+        return
+    if name not in graph.index:
+        yield Problem(path, f"there is no step '{name}'", unknown_step(name, graph))
+    else:
+        demands.append(Demand(path, reader, graph.index[name], "jsonPath"))
+    yield from _path(path, inside)
+
+
+def _path(path: Path, text: str) -> Iterator[Problem]:
+    try:
+        compile_path(text)
+    except JSONPathError as error:
+        yield Problem(path, str(error), CURE)
+
+
+def placeholders(flow: JobFlow) -> Iterator[Problem]:
+    """Each placeholder in a step's strings names a parameter that can be used there."""
+    shared = {parameter.name for parameter in flow.spec.parameters}
+    for index, step in enumerate(flow.spec.steps):
+        base: Path = ("spec", "steps", index)
+        known = shared | {parameter.name for parameter in step.inputs.parameters}
+        by_kubelet = {
+            parameter.name: "Secret" if parameter.value_from.secret_key_ref else "ConfigMap"
+            for parameter in step.inputs.parameters
+            if parameter.value_from is not None and parameter.value_from.json_path is None
+        }
+        for path, text in _strings(base, step):
+            yield from _string(path, text, known, by_kubelet)
+        for number, parameter in enumerate(step.inputs.parameters):
+            if parameter.value is not None:
+                # The flow's parameters only: inputs that fill in each other would need an order.
+                where = (*base, "inputs", "parameters", number, "value")
+                yield from _string(where, parameter.value, shared, {})
+
+
+def _strings(base: Path, step: Step) -> Iterator[tuple[Path, str]]:
+    if step.message is not None:
+        yield (*base, "message"), step.message
+    yield from _leaves((*base, "metadata", "labels"), step.metadata.labels)
+    yield from _leaves((*base, "metadata", "annotations"), step.metadata.annotations)
+    yield from _leaves((*base, "template"), step.template)
+
+
+def _leaves(path: Path, value: Any) -> Iterator[tuple[Path, str]]:
+    """Yield strings that may hold a placeholder, with their paths."""
+    if isinstance(value, str):
+        if "{{" in value or "${" in value:
+            yield path, value
+    elif isinstance(value, dict):
+        for key, item in value.items():
+            yield from _leaves((*path, key), item)
+    elif isinstance(value, list):
+        for index, item in enumerate(value):
+            yield from _leaves((*path, index), item)
+
+
+def _string(
+    path: Path, text: str, known: set[str], by_kubelet: dict[str, str]
+) -> Iterator[Problem]:
+    for name in dict.fromkeys(find(text)):
+        if name not in known:
+            yield Problem(path, f"there is no parameter '{name}' here", _cure(name, known))
+        elif name in by_kubelet and not _becomes_environment(path):
+            yield Problem(
+                path,
+                f"parameter '{name}' comes from a {by_kubelet[name]}, which only the kubelet reads",
+                "Use it in command, args or env[].value of a container, nowhere else",
+            )
+    for fragment in malformed(text):
+        cure = "Write {{ parameters.name }}, without functions or defaults"
+        yield Problem(path, f"'{fragment}' is not a placeholder", cure)
+
+
+def _cure(name: str, known: set[str]) -> str:
+    close = did_you_mean(name, known)
+    if close:
+        return f"Did you mean {close}?"
+    exist = f" ({listed(sorted(known))} exist)" if known else ""
+    return f"Add it to spec.parameters or to the step's inputs.parameters{exist}"
+
+
+def _becomes_environment(path: Path) -> bool:
+    """Whether a string is where `$(NAME)` of an environment variable works."""
+    inside = path[3:]
+    match inside:
+        case (
+            "template",
+            "spec",
+            "template",
+            "spec",
+            "containers" | "initContainers",
+            int(),
+            *rest,
+        ):
+            return (len(rest) == 2 and rest[0] in ("command", "args")) or (
+                len(rest) == 3 and rest[0] == "env" and rest[2] == "value"
+            )
+    return False

@@ -1,0 +1,60 @@
+"""A problem of a flow: where it is, what is wrong, and what to do about it."""
+
+import difflib
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+Path = tuple[str | int, ...]
+
+_PLAIN_KEY = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*\Z")
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One reason to refuse a flow."""
+
+    path: Path
+    message: str
+    cure: str
+
+    @property
+    def dotted(self) -> str:
+        """The path as people write it: `spec.steps[2].dependencies[0]`."""
+        text = ""
+        for part in self.path:
+            if isinstance(part, int):
+                text += f"[{part}]"
+            elif _PLAIN_KEY.match(part):
+                text += f".{part}" if text else part
+            else:
+                text += f"['{part}']"
+        return text
+
+    def __str__(self) -> str:
+        where = f"{self.dotted}: " if self.path else ""
+        return f"{where}{self.message}. {self.cure}"
+
+
+def did_you_mean(word: str, known: Iterable[str]) -> str | None:
+    """Return the known word closest to `word`, if one is close."""
+    folded = {name.casefold().replace("_", ""): name for name in known}
+    close = difflib.get_close_matches(word.casefold().replace("_", ""), folded, n=1, cutoff=0.6)
+    return folded[close[0]] if close else None
+
+
+def listed(names: Iterable[str], *, limit: int = 8) -> str:
+    """Return names separated by commas, cut short after `limit`."""
+    names = list(names)
+    text = ", ".join(names[:limit])
+    return text if len(names) <= limit else f"{text} and {len(names) - limit} more"
+
+
+def in_document_order(problems: Iterable[Problem]) -> list[Problem]:
+    """Sort by path, list items by their numbers; equal paths keep their order."""
+    return sorted(
+        problems,
+        key=lambda problem: tuple(
+            (0, part, "") if isinstance(part, int) else (1, 0, part) for part in problem.path
+        ),
+    )

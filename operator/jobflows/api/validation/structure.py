@@ -1,0 +1,213 @@
+"""The structure of a flow: pydantic's errors, in words that say what to do.
+
+Also cuts what is malformed out of the document, so that one misspelt field does not hide the
+problems of meaning: `salvage` gives the largest part that still makes a flow.
+"""
+
+import copy
+from collections.abc import Mapping
+from typing import Any, get_args
+
+from pydantic import ValidationError
+from pydantic.fields import FieldInfo
+from pydantic_core import ErrorDetails
+
+from jobflows.api.base import Model
+from jobflows.api.model import API_VERSION, KIND, JobFlow
+from jobflows.api.validation.problems import Path, Problem, did_you_mean
+
+# Words of other workflow engines for the same thing.
+_SYNONYMS = {
+    "depends": "dependencies",
+    "dependsOn": "dependencies",
+    "needs": "dependencies",
+    "runAfter": "dependencies",
+    "retries": "retryPolicy",
+    "retryStrategy": "retryPolicy",
+    "timeout": "timeoutSeconds",
+    "activeDeadlineSeconds": "timeoutSeconds",
+    "condition": "when",
+    "tasks": "steps",
+    "jobs": "steps",
+    "arguments": "parameters",
+    "jobTemplate": "template",
+}
+_IN_TEMPLATE = frozenset(("image", "command", "args", "env", "container", "containers", "script"))
+
+_EXPECTED = {
+    "string_type": ("a string", "Put the value in quotes"),
+    "int_type": ("a whole number", "Write a number without quotes and without a fraction"),
+    "int_from_float": ("a whole number", "Write a number without quotes and without a fraction"),
+    "float_type": ("a number", "Write a number without quotes"),
+    "bool_type": ("true or false", "Write true or false, without quotes"),
+    "dict_type": ("a mapping", "Write indented lines of the form `key: value`"),
+    "model_type": ("a mapping", "Write indented lines of the form `key: value`"),
+    "tuple_type": ("a list", "Write one line `- item` for each item"),
+}
+
+
+def read(document: Mapping[Any, Any]) -> tuple[JobFlow | None, list[Problem]]:
+    """Return the flow, or as much of it as can be read, and the problems of its structure."""
+    try:
+        return JobFlow.model_validate(document), []
+    except ValidationError as error:
+        details = error.errors(include_url=False, include_context=True)
+    return salvage(document, details), [_problem(detail) for detail in details]
+
+
+def salvage(document: Mapping[Any, Any], details: list[ErrorDetails]) -> JobFlow | None:
+    """Return the flow without its malformed fields; None if too little is left.
+
+    Only keys of mappings are cut: without an item of a list all later indexes would be wrong, and
+    without a step its dependents would seem to be.
+    """
+    rest: Any = copy.deepcopy(dict(document))
+    for detail in details:
+        parts = list(detail["loc"])
+        while parts and not isinstance(parts[-1], str):
+            parts.pop()
+        if not parts or parts[-1] in ("name", "steps", "spec", "metadata", "apiVersion", "kind"):
+            return None
+        parent = _descend(rest, parts[:-1])
+        if isinstance(parent, dict):
+            parent.pop(parts[-1], None)
+    try:
+        return JobFlow.model_validate(rest)
+    except ValidationError:
+        return None
+
+
+def _descend(value: Any, path: list[Any]) -> Any:
+    for part in path:
+        try:
+            value = value[part]
+        except (KeyError, IndexError, TypeError):
+            return None
+    return value
+
+
+def _problem(detail: ErrorDetails) -> Problem:
+    path: Path = detail["loc"]
+    kind = detail["type"]
+    value = detail["input"]
+    context = detail.get("ctx", {})
+    if kind == "extra_forbidden":
+        return _unknown_field(path)
+    if kind == "missing":
+        return _missing_field(path)
+    if kind in _EXPECTED:
+        expected, cure = _EXPECTED[kind]
+        if path[-1] == "when" and isinstance(value, bool):
+            cure = f"Write {'always' if value else 'never'}"
+        return Problem(path, f"must be {expected}, not {_shown(value)}", cure)
+    if kind == "literal_error":
+        return _wrong_choice(path, value, str(context["expected"]))
+    if kind == "too_short":
+        return Problem(path, "must not be empty", _FILL.get(str(path[-1]), "Add at least one item"))
+    if kind == "too_long":
+        limit = context["max_length"]
+        return Problem(path, f"has more than {limit} items", "Split it up")
+    if kind == "string_too_short":
+        return Problem(path, "must not be empty", "Write a value or leave the field out")
+    if kind == "string_too_long":
+        limit = context["max_length"]
+        return Problem(path, f"is longer than {limit} characters", "Shorten it")
+    if kind == "value_error":
+        return Problem(path, str(context["error"]), "Write a number with a unit: ms, s, m or h")
+    for bound, words in (
+        ("ge", "at least"),
+        ("gt", "greater than"),
+        ("le", "at most"),
+        ("lt", "less than"),
+    ):
+        if bound in context:
+            rule = f"must be {words} {context[bound]}"
+            return Problem(path, f"{rule}, not {_shown(value)}", "Write a number in this range")
+    return Problem(path, detail["msg"][:1].lower() + detail["msg"][1:], "Correct the value")
+
+
+_FILL = {
+    "steps": "Add at least one step with a name and a template",
+    "values": "List the exit codes, such as [1, 2]",
+    "rules": "Add a rule with action and onExitCodes, or leave podFailurePolicy out",
+}
+
+_REQUIRED = {
+    "apiVersion": f"Write `apiVersion: {API_VERSION}` on the first line",
+    "kind": f"Write `kind: {KIND}`",
+    "metadata": "Write `metadata:` with a `name:` in it",
+    "spec": "Write `spec:` with `steps:` in it",
+    "steps": "Write `steps:` with at least one step",
+    "name": "Give it a name",
+    "value": 'Write `value: "…"`',
+    "onExitCodes": "Write `onExitCodes:` with operator and values",
+    "operator": "Write In or NotIn",
+    "valueFrom": "Write `valueFrom:` with a jsonPath such as $.rows",
+    "jsonPath": "Write `jsonPath:` with a path such as $.rows",
+}
+
+
+def _missing_field(path: Path) -> Problem:
+    name = str(path[-1])
+    cure = _REQUIRED.get(name, f"Write `{name}:`")
+    return Problem(path, f"{name} is required", cure)
+
+
+def _unknown_field(path: Path) -> Problem:
+    name = str(path[-1])
+    model = _model_at(path[:-1])
+    known = [field.alias or key for key, field in model.model_fields.items()]
+    if name in model.refused:
+        return Problem(path, f"{name} is not supported", model.refused[name])
+    message = f"unknown field '{name}'"
+    if _SYNONYMS.get(name) in known:
+        return Problem(path, message, f"Did you mean {_SYNONYMS[name]}?")
+    if name in _IN_TEMPLATE and "template" in known:
+        cure = "Put it into template.spec.template.spec.containers"
+        return Problem(path, message, cure)
+    close = did_you_mean(name, known)
+    if close:
+        return Problem(path, message, f"Did you mean {close}?")
+    return Problem(path, message, f"Remove it; known here are {', '.join(known)}")
+
+
+def _wrong_choice(path: Path, value: Any, expected: str) -> Problem:
+    choices = [choice.strip("'") for choice in expected.replace(" or ", ", ").split(", ")]
+    message = f"must be {' or '.join(choices)}, not {_shown(value)}"
+    if len(choices) == 1:
+        return Problem(path, message, f"Write {choices[0]}")
+    close = did_you_mean(str(value), choices)
+    return Problem(path, message, f"Did you mean {close}?" if close else f"Write {choices[0]}")
+
+
+def _model_at(path: Path) -> type[Model]:
+    """Return the model that describes the mapping at `path`."""
+    model: type[Model] = JobFlow
+    for part in path:
+        if isinstance(part, int):
+            continue
+        field = next(f for key, f in model.model_fields.items() if (f.alias or key) == part)
+        model = _model_of(field)
+    return model
+
+
+def _model_of(field: FieldInfo) -> type[Model]:
+    """Return the one model in a field's annotation: `Step` of `tuple[Step, ...] | None`."""
+    waiting: list[Any] = [field.annotation]
+    while waiting:
+        annotation = waiting.pop()
+        if isinstance(annotation, type) and issubclass(annotation, Model):
+            return annotation
+        waiting.extend(get_args(annotation))
+    raise LookupError(f"no model in {field.annotation}")
+
+
+def _shown(value: Any) -> str:
+    if isinstance(value, dict):
+        return "a mapping"
+    if isinstance(value, list | tuple):
+        return "a list"
+    if isinstance(value, bool):
+        return str(value).lower()
+    text = repr(value)
+    return text if len(text) <= 60 else f"{text[:57]}..."

@@ -1,0 +1,151 @@
+"""Job templates: what can be said about a batch/v1 Job without asking the API server.
+
+A template passes through as it is, so it is read here with care: any part may have any type.
+`metadata.name` and `namespace` may be set, they are replaced.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from jobflows.api.model import JobFlow
+from jobflows.api.spec import Step
+from jobflows.api.validation.problems import Path, Problem
+from jobflows.api.validation.resources import resources
+
+MOST_PODS = 100_000
+"""The API server's own limit for completions of an Indexed Job."""
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A place in an opaque object, and what is there."""
+
+    path: Path
+    value: Any
+
+    def __getitem__(self, key: str) -> "Part":
+        inside = isinstance(self.value, dict)
+        return Part((*self.path, key), self.value.get(key) if inside else None)
+
+    def wrong_type(self, kind: type, words: str) -> list[Problem]:
+        """Return the problem of a value that is there but of another type."""
+        if self.value is None or isinstance(self.value, kind):
+            return []
+        cure = "Compare with the reference of batch/v1 Job"
+        return [Problem(self.path, f"must be {words}", cure)]
+
+
+def job_templates(flow: JobFlow) -> Iterator[Problem]:
+    """Each Job step has a template that can become a Job, no Manual step has one."""
+    never = flow.spec.execution_policy.pod_failure_policy is not None
+    for index, step in enumerate(flow.spec.steps):
+        path: Path = ("spec", "steps", index, "template")
+        if step.type == "Manual":
+            if step.template is not None:
+                yield Problem(
+                    path, "a Manual step runs nothing", "Remove template, or type: Manual"
+                )
+        elif step.template is None:
+            yield Problem(path, "a Job step needs a template", _missing(step))
+        else:
+            yield from _job(Part(path, step.template), pod_failure_policy=never)
+
+
+def _missing(step: Step) -> str:
+    if step.message is not None:
+        return "Write type: Manual if the step waits for a person"
+    return "Write template.spec.template.spec.containers with a name and an image"
+
+
+def _job(job: Part, *, pod_failure_policy: bool) -> Iterator[Problem]:
+    for key, expected in (("apiVersion", "batch/v1"), ("kind", "Job")):
+        part = job[key]
+        if part.value is not None and part.value != expected:
+            yield Problem(
+                part.path, f"'{part.value}' is not {expected}", f"Write {expected} or leave it out"
+            )
+    spec = job["spec"]
+    pod = spec["template"]["spec"]
+    wrong = [
+        problem
+        for part in (job["metadata"], spec, spec["template"], spec["template"]["metadata"], pod)
+        for problem in part.wrong_type(dict, "a mapping")
+    ]
+    if wrong:
+        yield from wrong
+        return
+    yield from _job_numbers(spec)
+    yield from _restart_policy(pod["restartPolicy"], pod_failure_policy=pod_failure_policy)
+    yield from _containers(pod)
+
+
+def _job_numbers(spec: Part) -> Iterator[Problem]:
+    for key, least, most in (
+        ("backoffLimit", 0, None),
+        ("activeDeadlineSeconds", 1, None),
+        ("ttlSecondsAfterFinished", 0, None),
+        ("completions", 1, MOST_PODS),
+        ("parallelism", 1, MOST_PODS),
+    ):
+        part = spec[key]
+        if part.value is None:
+            continue
+        if isinstance(part.value, bool) or not isinstance(part.value, int):
+            yield Problem(part.path, "must be a whole number", "Write a number without quotes")
+        elif part.value < least:
+            yield Problem(
+                part.path, f"must be at least {least}, not {part.value}", f"Write {least} or more"
+            )
+        elif most is not None and part.value > most:
+            yield Problem(part.path, f"{part.value} is more than {most}", "Split the step")
+    mode = spec["completionMode"]
+    if mode.value not in (None, "NonIndexed", "Indexed"):
+        yield Problem(mode.path, f"'{mode.value}' does not exist", "Write Indexed or NonIndexed")
+    elif mode.value == "Indexed" and spec["completions"].value is None:
+        yield Problem(mode.path, "Indexed needs completions", "Write completions beside it")
+
+
+def _restart_policy(part: Part, *, pod_failure_policy: bool) -> Iterator[Problem]:
+    if part.value not in (None, "Never", "OnFailure"):
+        yield Problem(part.path, f"a Job cannot use '{part.value}'", "Write Never or OnFailure")
+    elif part.value == "OnFailure" and pod_failure_policy:
+        yield Problem(
+            part.path,
+            "podFailurePolicy sees no exit codes with OnFailure, the kubelet restarts in place",
+            "Write restartPolicy: Never, or remove executionPolicy.podFailurePolicy",
+        )
+
+
+def _containers(pod: Part) -> Iterator[Problem]:
+    containers = pod["containers"]
+    if not containers.value:
+        yield Problem(
+            containers.path, "the template has no containers", "Add one with a name and an image"
+        )
+    names: set[str] = set()
+    for part in (pod["initContainers"], containers):
+        wrong = part.wrong_type(list, "a list")
+        yield from wrong
+        if wrong or part.value is None:
+            continue
+        for index, value in enumerate(part.value):
+            yield from _container(Part((*part.path, index), value), names)
+
+
+def _container(container: Part, names: set[str]) -> Iterator[Problem]:
+    if not isinstance(container.value, dict):
+        yield Problem(container.path, "must be a mapping", "Write a name and an image")
+        return
+    for key, example in (("name", "main"), ("image", "busybox:1.36")):
+        part = container[key]
+        if not isinstance(part.value, str) or not part.value.strip():
+            yield Problem(part.path, f"the container has no {key}", f"Write `{key}: {example}`")
+    name = container["name"].value
+    if isinstance(name, str):
+        if name in names:
+            yield Problem(
+                container["name"].path, f"another container is called '{name}'", "Rename one"
+            )
+        names.add(name)
+    yield from resources(container["resources"].path, container["resources"].value)

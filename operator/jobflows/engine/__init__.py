@@ -1,0 +1,62 @@
+"""The planner: (compiled flow, ledger, observations, now) -> plan. Pure, and the heart of it all.
+
+The same engine drives Jobs on a cluster (`jobflows.controller`) and processes on one machine
+(`jobflows.local`); both turn its actions into effects and the world into observations.
+"""
+
+from jobflows.engine.edits import edit, rebase
+from jobflows.engine.flow import CompiledFlow, CompiledStep
+from jobflows.engine.ledger import (
+    AttemptRef,
+    FlowPhase,
+    Instant,
+    Ledger,
+    Reason,
+    StepPhase,
+    StepRecord,
+)
+from jobflows.engine.observations import Attempt, AttemptState, Cause, Observations, Peer
+from jobflows.engine.plan import (
+    Action,
+    CreateResources,
+    DeleteAttempt,
+    DeleteFlow,
+    Event,
+    Plan,
+    StartAttempt,
+    StopAttempt,
+)
+from jobflows.engine.planner import plan
+from jobflows.engine.status import conditions, invalid_conditions, read_status, write_status
+
+__all__ = [
+    "Action",
+    "Attempt",
+    "AttemptRef",
+    "AttemptState",
+    "Cause",
+    "CompiledFlow",
+    "CompiledStep",
+    "CreateResources",
+    "DeleteAttempt",
+    "DeleteFlow",
+    "Event",
+    "FlowPhase",
+    "Instant",
+    "Ledger",
+    "Observations",
+    "Peer",
+    "Plan",
+    "Reason",
+    "StartAttempt",
+    "StepPhase",
+    "StepRecord",
+    "StopAttempt",
+    "conditions",
+    "edit",
+    "invalid_conditions",
+    "plan",
+    "read_status",
+    "rebase",
+    "write_status",
+]

@@ -1,0 +1,181 @@
+"""What attempts that were seen mean for the ledger.
+
+A final step is never touched again: its attempts can only be cleaned up. For a step that is not
+final the newest attempt counts. One that is newer than the ledger knows was started by an operator
+that died before it could say so, and is adopted.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from jobflows.engine.draft import Draft
+from jobflows.engine.failure import Verdict, judge
+from jobflows.engine.ledger import AttemptRef, Reason, StepPhase
+from jobflows.engine.observations import Attempt, AttemptState, Cause
+from jobflows.engine.plan import DeleteAttempt, StopAttempt
+from jobflows.engine.values import ValueUnavailableError, read_outputs
+
+
+def take_in(draft: Draft, step: int) -> None:
+    """Bring the record of `step` up to what is seen of its attempts."""
+    record = draft.records[step]
+    attempts = draft.attempts(step)
+    if record.phase.terminal:
+        _clean_up(draft, step)
+        return
+    for old in attempts[:-1]:
+        if old.state is AttemptState.RUNNING:
+            draft.actions.append(StopAttempt(old))
+    newest = attempts[-1] if attempts else None
+    if record.phase is StepPhase.RUNNING:
+        if newest is None or newest.number < record.attempt:
+            _lost(draft, step)
+        else:
+            _follow(draft, step, newest)
+    elif record.phase is StepPhase.PENDING and newest is not None:
+        if newest.number > record.attempt:
+            if newest.state is AttemptState.BLOCKED:
+                draft.update(step, reason=newest.reason, message=newest.message)
+            elif newest.state is not AttemptState.STOPPING:
+                _follow(draft, step, newest)
+        elif newest.state is AttemptState.RUNNING:
+            draft.actions.append(StopAttempt(newest))  # timed out before; not gone yet
+
+
+def _follow(draft: Draft, step: int, attempt: Attempt) -> None:
+    record = draft.records[step]
+    if attempt.number > record.attempt:
+        _adopt(draft, step, attempt)
+    elif draft.look_at_all:
+        if record.attempt_started is None:  # known only by its number since a restart
+            draft.update(step, attempt_started=attempt.created or draft.now)
+        _set_timers(draft, step, attempt)
+    if attempt.state is AttemptState.SUCCEEDED:
+        _succeeded(draft, step, attempt)
+    elif attempt.state is AttemptState.FAILED:
+        _failed(draft, step, attempt)
+    else:
+        draft.update(step, message=attempt.message)
+        if attempt.recheck_at is not None:
+            draft.frontier.set_timer(attempt.recheck_at, step)
+        _check_timeout(draft, step, attempt)
+
+
+def _adopt(draft: Draft, step: int, attempt: Attempt) -> None:
+    record = draft.records[step]
+    draft.start(
+        step,
+        phase=StepPhase.RUNNING,
+        reason="",
+        message="",
+        attempt=attempt.number,
+        started=record.started or draft.now,
+        attempt_started=draft.now,
+        retry_at=None,
+        job=attempt.ref,
+    )
+    _set_timers(draft, step, attempt)
+    if attempt.number == 1:
+        draft.event(Reason.STARTED, f"started as {attempt.ref.name}", step)
+
+
+def _set_timers(draft: Draft, step: int, attempt: Attempt) -> None:
+    started = draft.records[step].attempt_started
+    timeout = draft.flow.steps[step].spec.timeout_seconds
+    if timeout is not None and started is not None and attempt.is_live:
+        draft.frontier.set_timer(started + timeout, step)
+
+
+def _check_timeout(draft: Draft, step: int, attempt: Attempt) -> None:
+    timeout = draft.flow.steps[step].spec.timeout_seconds
+    started = draft.records[step].attempt_started
+    if timeout is None or started is None or draft.now < started + timeout:
+        return
+    late = replace(
+        attempt,
+        cause=Cause.TIMEOUT,
+        reason=Reason.TIMEOUT,
+        message=f"attempt {attempt.number} ran longer than timeoutSeconds {timeout}",
+    )
+    draft.stop_attempts(step)
+    _failed(draft, step, late)
+
+
+def _succeeded(draft: Draft, step: int, attempt: Attempt) -> None:
+    try:
+        outputs = read_outputs(draft.flow.steps[step], attempt.output)
+    except ValueUnavailableError as error:
+        broken = replace(
+            attempt, cause=Cause.OUTPUT, reason=Reason.OUTPUT_INVALID, message=str(error)
+        )
+        _failed(draft, step, broken)
+        return
+    draft.finish(step, StepPhase.SUCCEEDED, Reason.COMPLETED, "", outputs=outputs)
+    draft.event(Reason.COMPLETED, "succeeded", step)
+
+
+def _lost(draft: Draft, step: int) -> None:
+    record = draft.records[step]
+    name = record.job.name if record.job else "its Job"
+    gone = Attempt(
+        number=record.attempt,
+        state=AttemptState.FAILED,
+        ref=record.job or AttemptRef(""),
+        cause=Cause.DISRUPTION,
+        reason=Reason.LOST,
+        message=f"{name} vanished before it had finished",
+    )
+    _failed(draft, step, gone)
+
+
+def _failed(draft: Draft, step: int, attempt: Attempt) -> None:
+    record = draft.records[step]
+    compiled = draft.flow.steps[step]
+    verdict = judge(draft.flow, compiled, record, attempt, draft.frontier.retries)
+    spent = {
+        "retries": record.retries + verdict.retry_cost,
+        "losses": record.losses + verdict.loss_cost,
+    }
+    match verdict.verdict:
+        case Verdict.IGNORE:
+            draft.finish(step, StepPhase.SUCCEEDED, verdict.reason, verdict.message, **spent)
+            draft.event(verdict.reason, verdict.message, step)
+        case Verdict.RETRY:
+            draft.put_back(
+                step,
+                draft.now + verdict.delay,
+                reason=Reason.BACKING_OFF,
+                message=f"attempt {attempt.number}: {verdict.message}",
+                **spent,
+            )
+            words = f"attempt {attempt.number}: {verdict.message}; next in {verdict.delay:.1f} s"
+            draft.event("StepRetry", words, step, warning=True)
+        case Verdict.FAIL:
+            draft.finish(step, StepPhase.FAILED, verdict.reason, verdict.message, **spent)
+            draft.event(verdict.reason, verdict.message, step, warning=True)
+            if verdict.ends_flow:
+                draft.set_flow(
+                    reason=verdict.reason, message=f"step {compiled.name}: {verdict.message}"
+                )
+
+
+def _clean_up(draft: Draft, step: int) -> None:
+    """Stop what still runs of a step that did not succeed; delete remains whose TTL is over.
+
+    A step that succeeded by its pod keeps its Job untouched until the Job controller has counted
+    it: stopping it would turn a success into a failure for everybody who looks at the Job.
+    """
+    record = draft.records[step]
+    if record.phase is not StepPhase.SUCCEEDED:
+        draft.stop_attempts(step)
+    ttl = draft.flow.steps[step].job_ttl
+    if ttl is None or record.finished is None:
+        return
+    if draft.now < record.finished + ttl:
+        if draft.look_at_all:
+            draft.frontier.set_timer(record.finished + ttl, step)
+        return
+    draft.actions.extend(
+        DeleteAttempt(attempt) for attempt in draft.attempts(step) if not attempt.is_live
+    )

@@ -1,0 +1,50 @@
+"""Which flows of one concurrency group may run at the same time.
+
+Age decides, by creation and then by UID, so that every observer comes to the same answer without
+asking the others. Forbid waits for every older flow; Replace asks every older flow to stop, and
+waits until they have.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from enum import Enum
+
+from jobflows.engine.flow import CompiledFlow
+from jobflows.engine.observations import Peer
+
+
+class Admission(Enum):
+    GO = "go"
+    WAIT = "wait"
+    STOP = "stop"
+
+
+@dataclass(frozen=True, slots=True)
+class AdmissionDecision:
+    admission: Admission
+    message: str = ""
+
+
+_GO = AdmissionDecision(Admission.GO)
+
+
+def admit(flow: CompiledFlow, started: bool, peers: Iterable[Peer]) -> AdmissionDecision:
+    """Decide whether `flow` may go on, given the unfinished flows of its group."""
+    if not flow.group:
+        return _GO
+    mine = (flow.created, flow.uid)
+    older: list[Peer] = []
+    for peer in peers:
+        if (peer.created, peer.uid) < mine:
+            older.append(peer)
+        elif peer.replaces:
+            return AdmissionDecision(Admission.STOP, f"replaced by the newer flow {peer.name}")
+    if started or flow.policy.concurrency_policy == "Allow" or not older:
+        return _GO
+    names = ", ".join(sorted(peer.name for peer in older)[:3])
+    more = f" and {len(older) - 3} more" if len(older) > 3 else ""
+    return AdmissionDecision(
+        Admission.WAIT, f"waits for {names}{more} of concurrency group {flow.group}"
+    )

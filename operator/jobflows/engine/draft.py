@@ -1,0 +1,123 @@
+"""A plan in the making: a copy of the ledger that the policies change step by step.
+
+All transitions of a step go through here, so that the records, the frontier and the events can
+never disagree. A draft lives for one call of `plan()`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+from jobflows.engine.flow import CompiledFlow
+from jobflows.engine.frontier import Frontier, blocks_dependents, is_failure
+from jobflows.engine.ledger import FRESH, Instant, Ledger, Reason, StepPhase, StepRecord
+from jobflows.engine.observations import Attempt, AttemptState, Observations
+from jobflows.engine.plan import Action, Event, Plan, StopAttempt
+
+
+class Draft:
+    """The working copy. `ledger` is the flow's own part; `records` and `frontier` the steps'."""
+
+    def __init__(
+        self, flow: CompiledFlow, ledger: Ledger, seen: Observations, now: Instant
+    ) -> None:
+        self.flow = flow
+        self.seen = seen
+        self.now = now
+        self.ledger = ledger
+        self.records: list[StepRecord] = list(ledger.steps) or [FRESH] * len(flow.steps)
+        known = ledger.frontier
+        self.frontier = known.copy() if known else Frontier.of(flow, self.records)
+        self.look_at_all = known is None or seen.changed is None
+        self.actions: list[Action] = []
+        self.events: list[Event] = []
+        self._touched = known is None or not ledger.steps
+
+    def seal(self) -> Plan:
+        """Turn the draft into the plan; the ledger is the same object when nothing was decided."""
+        steps = tuple(self.records) if self._touched else self.ledger.steps
+        ledger = replace(self.ledger, steps=steps, frontier=self.frontier)
+        return Plan(
+            ledger=ledger,
+            actions=tuple(self.actions),
+            events=tuple(self.events),
+            wake_at=self.frontier.next_moment(),
+        )
+
+    def set_flow(self, **changes: Any) -> None:
+        """Change the flow's own fields."""
+        self.ledger = replace(self.ledger, **changes)
+
+    def attempts(self, step: int) -> Sequence[Attempt]:
+        """Attempts seen of a step, oldest first."""
+        return self.seen.attempts.get(step, ())
+
+    def event(self, reason: str, message: str, step: int = -1, *, warning: bool = False) -> None:
+        name = self.flow.graph.names[step] if step >= 0 else ""
+        self.events.append(Event(reason, message, name, warning))
+
+    def update(self, step: int, **changes: Any) -> StepRecord:
+        """Change a step's record without a change of phase group."""
+        record = self.records[step]
+        new = replace(record, **changes)
+        if new != record:
+            self.records[step] = new
+            self._touched = True
+            self.frontier.retries += new.retries - record.retries
+        return new
+
+    def start(self, step: int, **changes: Any) -> None:
+        """A ready step becomes live: it runs, or waits for approval."""
+        self.frontier.ready.discard(step)
+        self.frontier.live.add(step)
+        self.update(step, **changes)
+
+    def put_back(self, step: int, retry_at: Instant, **changes: Any) -> None:
+        """A live step becomes pending again and waits for its next attempt."""
+        self.frontier.live.discard(step)
+        self.frontier.ready.add(step)
+        self.frontier.set_timer(retry_at, step)
+        self.update(step, phase=StepPhase.PENDING, retry_at=retry_at, **changes)
+
+    def finish(
+        self, step: int, phase: StepPhase, reason: str, message: str, **changes: Any
+    ) -> None:
+        """A step becomes final, and what that means for the steps below it happens at once."""
+        self.close(step, phase, reason, message, **changes)
+        below = f"step {self.flow.graph.names[step]} did not succeed"
+        if reason == Reason.DEPENDENCY_FAILED:
+            below = message  # names the step that failed first
+        closed = [step]
+        for i in closed:  # grows while it is walked
+            blocks = blocks_dependents(self.flow, i, self.records[i])
+            for child in self.flow.graph.children[i]:
+                self.frontier.unmet[child] -= 1
+                if self.records[child].phase is not StepPhase.PENDING:
+                    continue
+                if blocks:
+                    self.close(child, StepPhase.SKIPPED, Reason.DEPENDENCY_FAILED, below)
+                    closed.append(child)
+                elif self.frontier.unmet[child] == 0 and child not in self.frontier.doomed:
+                    self.frontier.ready.add(child)
+
+    def stop_attempts(self, step: int) -> None:
+        """Ask for the end of whatever still runs of a step."""
+        for attempt in self.attempts(step):
+            if attempt.state is AttemptState.RUNNING:
+                self.actions.append(StopAttempt(attempt))
+
+    def close(self, step: int, phase: StepPhase, reason: str, message: str, **changes: Any) -> None:
+        """A step becomes final, without a look at the steps below it."""
+        frontier = self.frontier
+        frontier.ready.discard(step)
+        frontier.live.discard(step)
+        frontier.doomed.discard(step)
+        frontier.unfinished -= 1
+        fields = {"finished": self.now, "retry_at": None, **changes}
+        record = self.update(step, phase=phase, reason=reason, message=message, **fields)
+        frontier.failures += is_failure(self.flow, step, record)
+        ttl = self.flow.steps[step].job_ttl
+        if ttl is not None and record.attempt:
+            frontier.set_timer(self.now + ttl, step)

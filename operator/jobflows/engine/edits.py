@@ -1,0 +1,78 @@
+"""A ledger meets another graph: a spec that was edited, or a status read back after a restart.
+
+Records belong to steps by name. What is final stays final, what runs goes on as it was started,
+what has not started follows the new spec. Nothing is rolled back and nothing runs twice.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+from jobflows.engine.flow import CompiledFlow
+from jobflows.engine.ledger import FRESH, Ledger, StepPhase, StepRecord
+from jobflows.engine.plan import Event
+
+APPLIED = "SpecChangeApplied"
+IGNORED = "SpecChangeIgnored"
+
+
+def rebase(flow: CompiledFlow, ledger: Ledger, records: Mapping[str, StepRecord]) -> Ledger:
+    """Lay `records`, by step name, over the steps of `flow`."""
+    steps = tuple(records.get(name, FRESH) for name in flow.graph.names)
+    return replace(ledger, steps=steps, frontier=None)
+
+
+def edit(old: CompiledFlow, new: CompiledFlow, ledger: Ledger) -> tuple[Ledger, tuple[Event, ...]]:
+    """Carry the ledger of `old` over to `new`, and say what of the edit applies and what cannot."""
+    if ledger.phase.terminal:
+        words = "the flow is finished; edits of its spec have no effect on this run"
+        return rebase(new, ledger, _by_name(old, ledger)), (Event(IGNORED, words, warning=True),)
+    events: list[Event] = []
+    for name, record in _by_name(old, ledger).items():
+        event = _judge_step(name, record, old, new)
+        if event is not None:
+            events.append(event)
+    added = [name for name in new.graph.names if name not in old.graph.index]
+    if added:
+        events.append(Event(APPLIED, f"new steps: {_names(added)}"))
+    if old.suspend != new.suspend:
+        words = "suspended: no new step starts" if new.suspend else "resumed: steps start again"
+        events.append(Event(APPLIED, words))
+    if old.policy != new.policy:
+        events.append(Event(APPLIED, "executionPolicy changed"))
+    return rebase(new, ledger, _by_name(old, ledger)), tuple(events)
+
+
+def _judge_step(
+    name: str, record: StepRecord, old: CompiledFlow, new: CompiledFlow
+) -> Event | None:
+    before = old.steps[old.graph.index[name]]
+    position = new.graph.index.get(name)
+    if position is None:
+        if record.phase.terminal:
+            return Event(APPLIED, "removed; its record goes with it", name)
+        if record.phase is StepPhase.PENDING:
+            return Event(APPLIED, "removed before it started", name)
+        return Event(APPLIED, "removed; what runs of it is stopped", name, warning=True)
+    if new.steps[position].spec == before.spec:
+        return None
+    if record.phase.terminal:
+        words = f"is {record.phase} already; the change has no effect on this run"
+        return Event(IGNORED, words, name, warning=True)
+    if record.phase is StepPhase.PENDING:
+        return Event(APPLIED, "changed before it started", name)
+    return Event(
+        APPLIED, "runs as it was started; the change takes effect at its next attempt", name
+    )
+
+
+def _by_name(flow: CompiledFlow, ledger: Ledger) -> dict[str, StepRecord]:
+    if not ledger.steps:
+        return {}
+    return dict(zip(flow.graph.names, ledger.steps, strict=True))
+
+
+def _names(names: list[str]) -> str:
+    shown = ", ".join(names[:10])
+    return shown if len(names) <= 10 else f"{shown} and {len(names) - 10} more"

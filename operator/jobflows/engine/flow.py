@@ -1,0 +1,97 @@
+"""A flow made ready for planning: the graph, and each step's policies already resolved.
+
+Built once per generation from the validated model and cached; everything here is immutable.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from jobflows.api.expressions import Expression
+from jobflows.api.model import JobFlow
+from jobflows.api.policy import ExecutionPolicy, PodFailureRule, RetryPolicy
+from jobflows.api.spec import Step
+from jobflows.dag import Graph
+
+NO_RETRIES = RetryPolicy(limit=0)
+
+
+@dataclass(frozen=True, slots=True)
+class CompiledStep:
+    """One step with its defaults applied.
+
+    `job_ttl` is the template's own `ttlSecondsAfterFinished`: the operator keeps that promise
+    itself, because Kubernetes would delete a Job before its outcome is on record.
+    """
+
+    index: int
+    spec: Step
+    when: Expression | None
+    retry: RetryPolicy
+    job_ttl: float | None
+
+    @property
+    def name(self) -> str:
+        return self.spec.name
+
+    @property
+    def is_manual(self) -> bool:
+        return self.spec.type == "Manual"
+
+
+@dataclass(frozen=True, slots=True)
+class CompiledFlow:
+    """All that planning needs to know of a flow besides its ledger."""
+
+    name: str
+    namespace: str
+    uid: str
+    generation: int
+    created: float
+    suspend: bool
+    group: str
+    """Concurrency group; empty when the flow is alone."""
+    policy: ExecutionPolicy
+    failure_rules: tuple[PodFailureRule, ...]
+    parameters: Mapping[str, str]
+    has_resources: bool
+    graph: Graph
+    steps: tuple[CompiledStep, ...]
+    steps_with_ttl: tuple[int, ...]
+
+    @classmethod
+    def compile(cls, flow: JobFlow, *, created: float = 0.0) -> CompiledFlow:
+        """Compile a flow that the validator has passed."""
+        spec = flow.spec
+        steps = tuple(_compile_step(i, step) for i, step in enumerate(spec.steps))
+        policy = spec.execution_policy
+        resources = spec.resource_templates
+        rules = policy.pod_failure_policy
+        return cls(
+            name=flow.metadata.name,
+            namespace=flow.metadata.namespace,
+            uid=flow.metadata.uid,
+            generation=flow.metadata.generation,
+            created=created,
+            suspend=spec.suspend,
+            group=policy.concurrency_group or flow.metadata.generate_name,
+            policy=policy,
+            failure_rules=rules.rules if rules else (),
+            parameters={parameter.name: parameter.value for parameter in spec.parameters},
+            has_resources=bool(resources.volume_claim_templates or resources.config_map_templates),
+            graph=Graph.build((step.name, step.dependencies) for step in spec.steps),
+            steps=steps,
+            steps_with_ttl=tuple(step.index for step in steps if step.job_ttl is not None),
+        )
+
+
+def _compile_step(index: int, step: Step) -> CompiledStep:
+    ttl = ((step.template or {}).get("spec") or {}).get("ttlSecondsAfterFinished")
+    return CompiledStep(
+        index=index,
+        spec=step,
+        when=Expression.parse(step.when) if step.when is not None else None,
+        retry=step.retry_policy or NO_RETRIES,
+        job_ttl=float(ttl) if ttl is not None else None,
+    )

@@ -1,0 +1,104 @@
+"""Where a flow is in its graph: what is ready, what is open, and which moments matter.
+
+Derived from the ledger's records and never stored. A plan copies it, changes the copy by what
+happened, and hands it on with the new ledger, so that the price of an event does not grow with the
+number of finished steps.
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from jobflows.engine.flow import CompiledFlow
+from jobflows.engine.ledger import Instant, Reason, StepPhase, StepRecord
+
+
+@dataclass(slots=True)
+class Frontier:
+    """Counters and sets over step indices.
+
+    `unmet[i]` counts dependencies that step i still waits for; `ready` are pending steps without
+    unmet dependencies; `live` are running steps and those that wait for approval; `doomed` are
+    pending steps below a failure, to be skipped; `unfinished` counts all that is not final;
+    `failures` counts failed steps that the flow does not tolerate; `retries` is the sum over all
+    steps. `timers` is a heap of (moment, step); an entry may be stale, which costs a look.
+    """
+
+    unmet: list[int]
+    ready: set[int]
+    live: set[int]
+    doomed: set[int]
+    timers: list[tuple[Instant, int]]
+    unfinished: int
+    failures: int
+    retries: int
+
+    @classmethod
+    def of(cls, flow: CompiledFlow, records: Sequence[StepRecord]) -> Frontier:
+        """Derive the frontier from scratch: after a restart, or an edit of the spec."""
+        unmet = [0] * len(records)
+        self = cls(unmet, set(), set(), set(), [], 0, 0, 0)
+        for i, record in enumerate(records):
+            self.retries += record.retries
+            if record.phase.terminal:
+                self.failures += is_failure(flow, i, record)
+                continue
+            self.unfinished += 1
+            if record.phase is not StepPhase.PENDING:
+                self.live.add(i)
+                continue
+            above = [(p, records[p]) for p in flow.graph.parents[i]]
+            unmet[i] = sum(not parent.phase.terminal for _, parent in above)
+            if any(blocks_dependents(flow, p, parent) for p, parent in above):
+                self.doomed.add(i)
+            elif unmet[i] == 0:
+                self.ready.add(i)
+                if record.retry_at is not None:
+                    self.set_timer(record.retry_at, i)
+        return self
+
+    def copy(self) -> Frontier:
+        """A copy to change; flat copies of flat containers."""
+        return Frontier(
+            self.unmet.copy(),
+            self.ready.copy(),
+            self.live.copy(),
+            self.doomed.copy(),
+            self.timers.copy(),
+            self.unfinished,
+            self.failures,
+            self.retries,
+        )
+
+    def set_timer(self, at: Instant, step: int) -> None:
+        """Have `step` looked at again at `at`; -1 stands for the flow itself."""
+        heapq.heappush(self.timers, (at, step))
+
+    def take_due(self, now: Instant) -> set[int]:
+        """Remove and return the steps whose moment has come."""
+        due: set[int] = set()
+        while self.timers and self.timers[0][0] <= now:
+            due.add(heapq.heappop(self.timers)[1])
+        return due
+
+    def next_moment(self) -> Instant | None:
+        """The earliest timer."""
+        return self.timers[0][0] if self.timers else None
+
+
+def is_failure(flow: CompiledFlow, step: int, record: StepRecord) -> bool:
+    """Whether this record makes the flow fail: a failed step that may not fail."""
+    return record.phase is StepPhase.FAILED and not flow.steps[step].spec.continue_on_failure
+
+
+def blocks_dependents(flow: CompiledFlow, step: int, record: StepRecord) -> bool:
+    """Whether steps that depend on this one can never run.
+
+    A failed step blocks unless it may fail. A skipped step does not, when its own `when` skipped
+    it; it does when a failure above it, or the end of the flow, did.
+    """
+    if record.phase is StepPhase.SKIPPED:
+        return record.reason != Reason.WHEN_FALSE
+    return is_failure(flow, step, record)

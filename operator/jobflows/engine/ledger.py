@@ -1,0 +1,109 @@
+"""The ledger: everything that has been decided about a flow, and nothing else.
+
+On a cluster it is the flow's `status`; locally it is a file. A record is immutable, a new decision
+is a new record, so two ledgers are compared by identity of their records. What can be derived from
+the records and the graph (who is ready, who is open) is the frontier: carried along so that a plan
+costs what changed, rebuilt by the engine whenever it is missing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+from jobflows.api.status import FlowPhase, StepPhase
+
+if TYPE_CHECKING:
+    from jobflows.engine.frontier import Frontier
+
+__all__ = [
+    "FRESH",
+    "AttemptRef",
+    "FlowPhase",
+    "Instant",
+    "Ledger",
+    "Reason",
+    "StepPhase",
+    "StepRecord",
+]
+
+Instant = float
+"""A point in time in UNIX seconds. It always comes from outside: the engine has no clock."""
+
+
+class Reason(StrEnum):
+    """Why something is as it is, in one word that scripts and alerts can rely on."""
+
+    DEPENDENCY_FAILED = "DependencyFailed"
+    WHEN_FALSE = "WhenFalse"
+    WHEN_ERROR = "WhenError"
+    INPUT_INVALID = "InputInvalid"
+    OUTPUT_INVALID = "OutputInvalid"
+    BACKING_OFF = "BackingOff"
+    TIMEOUT = "StepTimeout"
+    FAILURE_IGNORED = "FailureIgnored"
+    DISRUPTION_LIMIT = "DisruptionLimitExceeded"
+    REJECTED = "JobRejected"
+    LOST = "JobLost"
+    AWAITING_APPROVAL = "AwaitingApproval"
+    APPROVED = "Approved"
+    APPROVAL_DENIED = "ApprovalDenied"
+    STARTED = "Started"
+    SUSPENDED = "Suspended"
+    WAITING_FOR_FLOW = "WaitingForFlow"
+    REPLACED = "Replaced"
+    FLOW_DEADLINE = "ActiveDeadlineExceeded"
+    BACKOFF_LIMIT = "BackoffLimitExceeded"
+    RESOURCE_CONFLICT = "ResourceConflict"
+    STEP_FAILED = "StepFailed"
+    COMPLETED = "Completed"
+    INVALID = "Invalid"
+
+
+@dataclass(frozen=True, slots=True)
+class AttemptRef:
+    """The Job (or local process) of an attempt."""
+
+    name: str
+    uid: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StepRecord:
+    """What is decided about one step.
+
+    `attempt` is the number of the newest attempt, 0 before the first. `retries` counts attempts
+    that cost a retry, `losses` those lost to disruption; the two budgets never mix. `started` is
+    the first attempt's start, `attempt_started` the newest one's.
+    """
+
+    phase: StepPhase = StepPhase.PENDING
+    reason: str = ""
+    message: str = ""
+    attempt: int = 0
+    retries: int = 0
+    losses: int = 0
+    started: Instant | None = None
+    attempt_started: Instant | None = None
+    finished: Instant | None = None
+    retry_at: Instant | None = None
+    job: AttemptRef | None = None
+    outputs: Mapping[str, str] = field(default_factory=dict)
+
+
+FRESH = StepRecord()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ledger:
+    """What is decided about a flow; `steps` has one record a step, in the order of the graph."""
+
+    phase: FlowPhase = FlowPhase.PENDING
+    reason: str = ""
+    message: str = ""
+    started: Instant | None = None
+    finished: Instant | None = None
+    steps: Sequence[StepRecord] = ()
+    frontier: Frontier | None = field(default=None, compare=False, repr=False)

@@ -1,0 +1,93 @@
+"""What the engine is told about the world: attempts seen, approvals given, other flows around.
+
+Adapters make these from Jobs and pods, or from processes. An observation is a fact at one moment;
+it may be late, doubled or missing, and the plan must come out the same in the end.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from jobflows.engine.ledger import AttemptRef, FlowPhase, Instant
+
+
+class AttemptState(StrEnum):
+    """BLOCKED: could not be created for now. STOPPING: on its way out, not gone yet."""
+
+    BLOCKED = "Blocked"
+    RUNNING = "Running"
+    STOPPING = "Stopping"
+    SUCCEEDED = "Succeeded"
+    FAILED = "Failed"
+
+
+class Cause(StrEnum):
+    """Why an attempt failed; each cause has its own way on (`failure.py`)."""
+
+    APPLICATION = "Application"
+    TIMEOUT = "Timeout"
+    DISRUPTION = "Disruption"
+    REJECTED = "Rejected"
+    OUTPUT = "Output"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Attempt:
+    """One attempt of a step as it is seen now.
+
+    `output` is the termination message of the main container; `exit_codes` are those of all failed
+    containers by name. `recheck_at` asks to be looked at again then, because detail is still on
+    its way (a Job says that it failed before its pod says why).
+    """
+
+    number: int
+    state: AttemptState
+    ref: AttemptRef
+    created: Instant | None = None
+    finished: Instant | None = None
+    cause: Cause = Cause.APPLICATION
+    reason: str = ""
+    message: str = ""
+    exit_codes: Mapping[str, int] = field(default_factory=dict)
+    output: str | None = None
+    recheck_at: Instant | None = None
+
+    @property
+    def is_live(self) -> bool:
+        """Whether something of it may still be running."""
+        return self.state in (AttemptState.RUNNING, AttemptState.STOPPING)
+
+
+@dataclass(frozen=True, slots=True)
+class Peer:
+    """Another flow of the same concurrency group that is not finished."""
+
+    uid: str
+    name: str
+    created: Instant
+    phase: FlowPhase
+    replaces: bool
+    """Whether its own concurrencyPolicy is Replace."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Observations:
+    """All that is seen of one flow.
+
+    `attempts[i]` are the attempts of step i, oldest first; a step without any is missing.
+    `changed` are the steps whose attempts may have changed since the last plan; None means that
+    nobody knows, and everything is looked at. `strays` are live attempts of steps that the spec no
+    longer has.
+    """
+
+    attempts: Mapping[int, Sequence[Attempt]] = field(default_factory=dict)
+    changed: Collection[int] | None = None
+    strays: Sequence[Attempt] = ()
+    approvals: Mapping[str, bool] = field(default_factory=dict)
+    peers: Sequence[Peer] = ()
+    window: int | None = None
+    """How many attempts one plan may start; the next plan goes on where this one ended."""
+    resources_ready: bool = True
+    resources_problem: str = ""

@@ -1,0 +1,77 @@
+"""The flow as a whole: its phase while it runs, its end, and what is left to do after that."""
+
+from __future__ import annotations
+
+from jobflows.engine.draft import Draft
+from jobflows.engine.ledger import FlowPhase, Reason, StepPhase
+from jobflows.engine.plan import DeleteFlow
+
+
+def stop_flow(draft: Draft, reason: str, message: str) -> None:
+    """End the flow now: live steps fail and are stopped, the others are skipped."""
+    draft.set_flow(reason=reason, message=message)
+    for i, record in enumerate(draft.records):
+        if not record.phase.terminal:
+            draft.stop_attempts(i)  # also one that was created a moment ago and is not on record
+            phase = StepPhase.SKIPPED if record.phase is StepPhase.PENDING else StepPhase.FAILED
+            draft.close(i, phase, reason, message)
+    _end(draft, FlowPhase.FAILED)
+
+
+def settle(draft: Draft) -> None:
+    """Set the flow's phase from its steps, and end it when all of them are final."""
+    frontier = draft.frontier
+    if frontier.unfinished == 0:
+        if frontier.failures:
+            draft.set_flow(reason=Reason.STEP_FAILED, message=_first_failure(draft))
+            _end(draft, FlowPhase.FAILED)
+        else:
+            draft.set_flow(reason=Reason.COMPLETED, message="")
+            _end(draft, FlowPhase.SUCCEEDED)
+        return
+    phases = {draft.records[i].phase for i in frontier.live}
+    if draft.flow.suspend:
+        draft.set_flow(
+            phase=FlowPhase.SUSPENDED, reason=Reason.SUSPENDED, message="spec.suspend is true"
+        )
+    elif phases == {StepPhase.PENDING_APPROVAL} and not frontier.ready:
+        names = [draft.flow.graph.names[i] for i in sorted(frontier.live)]
+        draft.set_flow(
+            phase=FlowPhase.PAUSED,
+            reason=Reason.AWAITING_APPROVAL,
+            message=f"waits for approval of {', '.join(names[:5])}",
+        )
+    else:
+        draft.set_flow(phase=FlowPhase.RUNNING, reason=Reason.STARTED, message="")
+
+
+def look_after(draft: Draft) -> None:
+    """A finished flow only waits for its TTL, and makes sure that nothing of it still runs."""
+    finished = draft.ledger.finished
+    if finished is None:
+        return
+    expires = finished + draft.flow.policy.ttl_seconds_after_finished
+    if draft.now >= expires:
+        draft.actions.append(DeleteFlow())
+    elif draft.look_at_all or draft.now == finished:
+        draft.frontier.set_timer(expires, -1)
+
+
+def _end(draft: Draft, phase: FlowPhase) -> None:
+    draft.set_flow(phase=phase, finished=draft.now)
+    words = draft.ledger.message or f"all {len(draft.records)} steps are done"
+    draft.event(f"Flow{phase}", words, warning=phase is FlowPhase.FAILED)
+    look_after(draft)
+
+
+def _first_failure(draft: Draft) -> str:
+    """The failure that a reader should look at first, and how many more there are."""
+    failed = [
+        (record.finished or 0.0, i)
+        for i, record in enumerate(draft.records)
+        if record.phase is StepPhase.FAILED and not draft.flow.steps[i].spec.continue_on_failure
+    ]
+    first = min(failed)[1]
+    record = draft.records[first]
+    more = f" (and {len(failed) - 1} more failed steps)" if len(failed) > 1 else ""
+    return f"step {draft.flow.graph.names[first]} failed: {record.reason}: {record.message}{more}"

@@ -1,0 +1,69 @@
+"""What the engine answers: the new ledger, what to do in the world, and when to ask again.
+
+An action is an intention that is safe to repeat: the next plan asks for it again until an
+observation shows that it was carried out. So a crash between a plan and its effects loses nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from jobflows.engine.ledger import Instant, Ledger
+from jobflows.engine.observations import Attempt
+
+
+@dataclass(frozen=True, slots=True)
+class CreateResources:
+    """Create the flow's PersistentVolumeClaims and ConfigMaps; no step starts before."""
+
+
+@dataclass(frozen=True, slots=True)
+class StartAttempt:
+    """Start attempt `number` of step `step`, with the values of its parameters."""
+
+    step: int
+    number: int
+    parameters: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class StopAttempt:
+    """Stop an attempt and what it runs; its outcome must be on record before this is done."""
+
+    attempt: Attempt
+
+
+@dataclass(frozen=True, slots=True)
+class DeleteAttempt:
+    """Remove the remains of a finished attempt, as the template's TTL asks."""
+
+    attempt: Attempt
+
+
+@dataclass(frozen=True, slots=True)
+class DeleteFlow:
+    """Delete the finished flow and, through its ownership, all it created."""
+
+
+Action = CreateResources | StartAttempt | StopAttempt | DeleteAttempt | DeleteFlow
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One transition, in words for people. `step` is empty when the flow itself changed."""
+
+    reason: str
+    message: str
+    step: str = ""
+    warning: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """The answer of `plan()`. `wake_at` is the next moment when time alone changes something."""
+
+    ledger: Ledger
+    actions: tuple[Action, ...] = ()
+    events: tuple[Event, ...] = ()
+    wake_at: Instant | None = None

@@ -1,0 +1,181 @@
+"""The ledger as the `status` of a JobFlow, and back.
+
+Only what was decided is written; what can be derived is not, except for what people read:
+progress, conditions and the estimated end. A status read back gives the same ledger, so a restart
+needs nothing else.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from jobflows.engine.edits import rebase
+from jobflows.engine.flow import CompiledFlow
+from jobflows.engine.ledger import (
+    AttemptRef,
+    FlowPhase,
+    Instant,
+    Ledger,
+    Reason,
+    StepPhase,
+    StepRecord,
+)
+from jobflows.engine.times import parse_rfc3339, rfc3339
+
+MESSAGE_LENGTH = 1024
+"""Longest message kept in the status, in characters; etcd holds 1.5 MB an object."""
+
+
+def read_status(flow: CompiledFlow, status: Mapping[str, Any]) -> Ledger:
+    """Rebuild the ledger of `flow` from its status; an empty status is an empty ledger."""
+    records = {step["name"]: _read_step(step) for step in status.get("steps") or ()}
+    ledger = Ledger(
+        phase=FlowPhase(status.get("phase") or FlowPhase.PENDING),
+        reason=status.get("reason", ""),
+        message=status.get("message", ""),
+        started=parse_rfc3339(status.get("startTime")),
+        finished=parse_rfc3339(status.get("completionTime")),
+    )
+    return rebase(flow, ledger, records)
+
+
+def write_status(flow: CompiledFlow, ledger: Ledger, now: Instant) -> dict[str, Any]:
+    """Render the ledger; every key is present, so that a merge patch also clears."""
+    counts = Counter(record.phase for record in ledger.steps)
+    total = len(flow.steps)
+    final = sum(counts[phase] for phase in StepPhase if phase.terminal)
+    return {
+        "observedGeneration": flow.generation,
+        "phase": str(ledger.phase),
+        "reason": ledger.reason or None,
+        "message": ledger.message[:MESSAGE_LENGTH] or None,
+        "startTime": rfc3339(ledger.started),
+        "completionTime": rfc3339(ledger.finished),
+        "estimatedCompletionTime": rfc3339(estimate_end(flow, ledger, now)),
+        "progress": {
+            "completedSteps": final,
+            "totalSteps": total,
+            "successfulSteps": counts[StepPhase.SUCCEEDED],
+            "failedSteps": counts[StepPhase.FAILED],
+            "skippedSteps": counts[StepPhase.SKIPPED],
+            "summary": f"{final}/{total}",
+        },
+        "steps": [
+            _write_step(name, record)
+            for name, record in zip(flow.graph.names, ledger.steps, strict=True)
+        ],
+    }
+
+
+def conditions(
+    ledger: Ledger, generation: int, now: Instant, before: Sequence[Mapping[str, Any]] = ()
+) -> list[dict[str, Any]]:
+    """The conditions of a valid flow; a transition time moves only when the status does."""
+    succeeded = {FlowPhase.SUCCEEDED: "True", FlowPhase.FAILED: "False"}.get(
+        ledger.phase, "Unknown"
+    )
+    wanted = [
+        ("Valid", "True", "Valid", ""),
+        ("Succeeded", succeeded, ledger.reason or str(ledger.phase), ledger.message),
+    ]
+    return [_condition(*fields, generation=generation, now=now, before=before) for fields in wanted]
+
+
+def invalid_conditions(
+    problems: Sequence[str],
+    *,
+    generation: int,
+    now: Instant,
+    final: bool,
+    before: Sequence[Mapping[str, Any]] = (),
+) -> list[dict[str, Any]]:
+    """The conditions of a flow that the validator rejects; `final` when it never started."""
+    words = "; ".join(problems)
+    kinds = ("Valid", "Succeeded") if final else ("Valid",)
+    return [
+        _condition(
+            kind, "False", Reason.INVALID, words, generation=generation, now=now, before=before
+        )
+        for kind in kinds
+    ]
+
+
+def estimate_end(flow: CompiledFlow, ledger: Ledger, now: Instant) -> Instant | None:
+    """When the flow may be done: the mean step so far, times the longest path that is left.
+
+    None before the first step is done, when it is not running, and when people are waited for.
+    """
+    if ledger.phase is not FlowPhase.RUNNING or ledger.frontier is None:
+        return None
+    took = [r.finished - r.started for r in ledger.steps if r.finished and r.started]
+    if not took:
+        return None
+    open_steps = ledger.frontier.ready | ledger.frontier.live
+    left = max((flow.graph.rank[i] for i in open_steps), default=0)
+    return round(now + left * sum(took) / len(took))
+
+
+def _condition(
+    kind: str,
+    status: str,
+    reason: str,
+    message: str,
+    *,
+    generation: int,
+    now: Instant,
+    before: Sequence[Mapping[str, Any]],
+) -> dict[str, Any]:
+    old = next((c for c in before if c.get("type") == kind), None)
+    moved = old is None or old.get("status") != status
+    return {
+        "type": kind,
+        "status": status,
+        "observedGeneration": generation,
+        "lastTransitionTime": rfc3339(now) if moved or old is None else old["lastTransitionTime"],
+        "reason": str(reason),
+        "message": message[: 8 * MESSAGE_LENGTH],
+    }
+
+
+def _write_step(name: str, record: StepRecord) -> dict[str, Any]:
+    step: dict[str, Any] = {"name": name, "phase": str(record.phase)}
+    if record.reason and record.phase is not StepPhase.SUCCEEDED:
+        step["reason"] = str(record.reason)
+    if record.message:
+        step["message"] = record.message[:MESSAGE_LENGTH]
+    if record.attempt:
+        step["attempt"] = record.attempt
+    if record.retries:
+        step["retryCount"] = record.retries
+    if record.losses:
+        step["lostCount"] = record.losses
+    if record.started is not None:
+        step["startTime"] = rfc3339(record.started)
+    if record.finished is not None:
+        step["completionTime"] = rfc3339(record.finished)
+    if record.retry_at is not None:
+        step["nextRetryTime"] = rfc3339(record.retry_at)
+    if record.job is not None:
+        step["jobRef"] = {"name": record.job.name, "uid": record.job.uid}
+    if record.outputs:
+        step["outputs"] = dict(record.outputs)
+    return step
+
+
+def _read_step(step: Mapping[str, Any]) -> StepRecord:
+    job = step.get("jobRef")
+    return StepRecord(
+        phase=StepPhase(step.get("phase") or StepPhase.PENDING),
+        reason=step.get("reason", ""),
+        message=step.get("message", ""),
+        attempt=step.get("attempt", 0),
+        retries=step.get("retryCount", 0),
+        losses=step.get("lostCount", 0),
+        started=parse_rfc3339(step.get("startTime")),
+        finished=parse_rfc3339(step.get("completionTime")),
+        retry_at=parse_rfc3339(step.get("nextRetryTime")),
+        job=AttemptRef(job["name"], job.get("uid", "")) if job else None,
+        outputs=step.get("outputs") or {},
+    )

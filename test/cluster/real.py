@@ -1,0 +1,1 @@
+def clear(s): pass
