@@ -96,6 +96,8 @@ def start(
         # Authentication through the API server, so that the admin token may read the metrics.
         login = [f"--{use}kubeconfig={config}" for use in ("", "authentication-", "authorization-")]
         certificates = ["--cert-dir", str(state.folder / "pki" / name)]
+        # No client certificates are in use, so there is no authority for them to look up.
+        login.append("--authentication-skip-lookup")
         processes.start(state, name, [programs[name], *login, *certificates, *QUICK, *flags])
 
     return ControlPlane(

@@ -15,6 +15,10 @@ NAME_PATTERN = r"^[A-Za-z0-9]([-_A-Za-z0-9]*[A-Za-z0-9])?$"
 
 NAME_LENGTH = 63
 
+MAX_PER_STEP = 64
+"""Inputs and outputs of one step. The API server multiplies this by the number of steps to estimate
+what its checks may cost, and refuses the CRD if that is too much."""
+
 ParameterName = Annotated[
     str, Field(json_schema_extra={"pattern": NAME_PATTERN, "maxLength": NAME_LENGTH})
 ]
@@ -48,8 +52,8 @@ class InputSource(Model):
 
     cel = (
         Rule(
-            "[has(self.configMapKeyRef), has(self.secretKeyRef), has(self.jsonPath)]"
-            ".filter(given, given).size() == 1",
+            "(has(self.configMapKeyRef) ? 1 : 0) + (has(self.secretKeyRef) ? 1 : 0)"
+            " + (has(self.jsonPath) ? 1 : 0) == 1",
             "give exactly one of configMapKeyRef, secretKeyRef and jsonPath",
         ),
     )
@@ -114,7 +118,7 @@ class Inputs(Model):
     refused = _NO_ARTIFACTS
 
     parameters: Annotated[
-        tuple[InputParameter, ...], Field(max_length=256, json_schema_extra=BY_NAME)
+        tuple[InputParameter, ...], Field(max_length=MAX_PER_STEP, json_schema_extra=BY_NAME)
     ] = ()
     """Values that enter the step."""
 
@@ -125,6 +129,6 @@ class Outputs(Model):
     refused = _NO_ARTIFACTS
 
     parameters: Annotated[
-        tuple[OutputParameter, ...], Field(max_length=256, json_schema_extra=BY_NAME)
+        tuple[OutputParameter, ...], Field(max_length=MAX_PER_STEP, json_schema_extra=BY_NAME)
     ] = ()
     """Values that leave the step."""

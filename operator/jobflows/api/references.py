@@ -2,8 +2,8 @@
 
 One pass over the text, outside of string literals and comments: each `steps…` and `parameters…`
 must name what it means, which gives the references; names that are no CEL identifiers (`a-b`,
-`1st`, `in`) turn into index form. A table of offsets leads positions in CEL's messages back to the text
-that the user wrote.
+`1st`, `in`) turn into index form. A table of offsets leads positions in CEL's messages back to
+the text that the user wrote.
 """
 
 import re

@@ -53,7 +53,7 @@ _encode = msgspec.json.Encoder().encode
 
 
 class Client:
-    """`attempts` is how often a call is tried before its trouble is raised; each call may differ."""
+    """`attempts`: how often a call is tried before its trouble is raised; calls may differ."""
 
     def __init__(
         self,

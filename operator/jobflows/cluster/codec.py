@@ -1,7 +1,7 @@
 """From watch lines and list pages to records, in one typed pass of a few microseconds an object.
 
 Used by the informer. Rule: one object that does not fit its record type never hides the others; it
-is reported as `Unreadable` with its identity. Bytes that are no JSON at all raise `Malformed`.
+is reported as `Unreadable` with its identity. Bytes that are no JSON at all raise `MalformedError`.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from jobflows.cluster.errors import ApiError
 from jobflows.cluster.records import ObjectMeta, T
 
 
-class Malformed(Exception):
+class MalformedError(Exception):
     """A line or page that cannot be read; the stream it came from cannot be trusted any more."""
 
 
@@ -53,7 +53,7 @@ class Page(Generic[T]):
 
 
 class _ListMeta(msgspec.Struct):
-    resourceVersion: str = ""
+    version: str = msgspec.field(name="resourceVersion", default="")
     continue_: str = msgspec.field(name="continue", default="")
 
 
@@ -68,7 +68,7 @@ class _RawList(msgspec.Struct):
 
 
 class _Version(msgspec.Struct):
-    resourceVersion: str
+    version: str = msgspec.field(name="resourceVersion")
 
 
 class _Versioned(msgspec.Struct):
@@ -108,7 +108,7 @@ class Codec(Generic[T]):
         self._page = msgspec.json.Decoder(page[record]).decode
 
     def event(self, line: bytes) -> WatchEvent[T] | Bookmark | Unreadable | ApiError:
-        """What one watch line says. Raises `Malformed`."""
+        """What one watch line says. Raises `MalformedError`."""
         try:
             if line[_WORD] in _OBJECT_WORDS and line.startswith(_PREFIX):
                 event: WatchEvent[T] = self._event(line)
@@ -117,24 +117,24 @@ class Codec(Generic[T]):
         except msgspec.ValidationError as error:
             return self._unreadable_event(line, error)
         except (msgspec.DecodeError, ValueError) as error:
-            raise Malformed(f"watch line of {len(line)} bytes: {error}") from error
+            raise MalformedError(f"watch line of {len(line)} bytes: {error}") from error
 
     def page(self, body: bytes) -> Page[T]:
-        """What one list answer says. Raises `Malformed`."""
+        """What one list answer says. Raises `MalformedError`."""
         try:
             try:
                 typed: _List[T] = self._page(body)
             except msgspec.ValidationError:
                 return self._page_item_by_item(body)
             meta = typed.metadata
-            return Page(typed.items or [], [], int(meta.resourceVersion), meta.continue_)
+            return Page(typed.items or [], [], int(meta.version), meta.continue_)
         except (msgspec.DecodeError, ValueError) as error:
-            raise Malformed(f"list page of {len(body)} bytes: {error}") from error
+            raise MalformedError(f"list page of {len(body)} bytes: {error}") from error
 
     def _slow_event(self, line: bytes) -> WatchEvent[T] | Bookmark | ApiError:
         raw = _decode_raw_event(line)
         if raw.type == "BOOKMARK":
-            return Bookmark(int(_decode_version(raw.object).metadata.resourceVersion))
+            return Bookmark(int(_decode_version(raw.object).metadata.version))
         if raw.type == "ERROR":
             return ApiError.from_status(raw.object)
         return WatchEvent(raw.type, self.decode(raw.object))
@@ -144,7 +144,7 @@ class Codec(Generic[T]):
             raw = _decode_raw_event(line)
             metadata = _decode_identity(raw.object).metadata
         except msgspec.DecodeError:
-            raise Malformed(f"watch line of {len(line)} bytes: {error}") from error
+            raise MalformedError(f"watch line of {len(line)} bytes: {error}") from error
         return Unreadable(metadata, str(error), raw.type)
 
     def _page_item_by_item(self, body: bytes) -> Page[T]:
@@ -157,4 +157,4 @@ class Codec(Generic[T]):
             except msgspec.ValidationError as error:
                 unreadable.append(Unreadable(_decode_identity(item).metadata, str(error)))
         meta = raw.metadata
-        return Page(items, unreadable, int(meta.resourceVersion), meta.continue_)
+        return Page(items, unreadable, int(meta.version), meta.continue_)

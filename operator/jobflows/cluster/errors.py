@@ -1,4 +1,4 @@
-"""What the API server answered when it did not do what was asked: a Kubernetes `Status` as an exception.
+"""What the API server answered when it did not do what was asked: a `Status` as an exception.
 
 Raised by the client for every answer that is not 2xx and for ERROR lines of a watch; callers branch
 on the predicates, never on message texts. The rule it keeps: a body that is no Status (a proxy's
@@ -76,15 +76,15 @@ class ApiError(Exception):
     def from_response(cls, response: Response) -> ApiError:
         """The error of an HTTP answer; the header Retry-After wins over the body's."""
         parsed = _parse(response.body, response.status, response.retry_after)
-        return cls(response.status, parsed.reason, parsed.message, parsed.retry_after, parsed.details)
+        return cls(
+            response.status, parsed.reason, parsed.message, parsed.retry_after, parsed.details
+        )
 
     @classmethod
     def from_status(cls, body: bytes | msgspec.Raw) -> ApiError:
         """The error of a Status object in a watch stream; its status is the Status' own code."""
         parsed = _parse(bytes(body), 500, None)
-        return cls(
-            parsed.status, parsed.reason, parsed.message, parsed.retry_after, parsed.details
-        )
+        return cls(parsed.status, parsed.reason, parsed.message, parsed.retry_after, parsed.details)
 
     @property
     def unauthorized(self) -> bool:
@@ -120,7 +120,7 @@ class ApiError(Exception):
 
     @property
     def is_conflict(self) -> bool:
-        """A precondition (uid, resourceVersion) does not hold any more: read again, decide again."""
+        """A precondition (uid, resourceVersion) does not hold any more: read and decide again."""
         return self.status == 409 and self.reason != "AlreadyExists"
 
     @property

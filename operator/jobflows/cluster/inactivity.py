@@ -11,7 +11,7 @@ from types import TracebackType
 
 
 class InactivityGuard:
-    """`async with InactivityGuard(70) as guard:`; raises TimeoutError after 70 s without `heard`."""
+    """`async with InactivityGuard(70) as guard:`; TimeoutError after 70 s without `heard`."""
 
     __slots__ = ("_heard", "_limit", "_loop", "_timeout", "_timer")
 

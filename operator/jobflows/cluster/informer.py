@@ -20,7 +20,7 @@ from typing import Generic
 
 from jobflows.cluster.backoff import Backoff
 from jobflows.cluster.client import Client
-from jobflows.cluster.codec import Bookmark, Codec, Malformed, Unreadable
+from jobflows.cluster.codec import Bookmark, Codec, MalformedError, Unreadable
 from jobflows.cluster.errors import ApiError
 from jobflows.cluster.inactivity import InactivityGuard
 from jobflows.cluster.records import Key, T, key_of
@@ -39,11 +39,11 @@ LASTED = 5.0  # a watch that lived this many seconds was no failure, even if not
 log = logging.getLogger(__name__)
 
 
-class WentBackInTime(RuntimeError):
+class TimeTravelError(RuntimeError):
     """The server's data is older than what was seen before (a restored backup): start anew."""
 
 
-class _StaleList(Exception):
+class _StaleListError(Exception):
     pass
 
 
@@ -95,7 +95,7 @@ class Informer(Generic[T]):
         self.stats = InformerStats()
         self._client = client
         self._codec = Codec(record)
-        self._store = Store(on_change)
+        self._store: Store[T] = Store(on_change)
         self._rng = rng
         self._namespace = namespace
         self._labels = label_selector
@@ -133,7 +133,7 @@ class Informer(Generic[T]):
         return self._store.wrote(obj)
 
     async def run(self) -> None:
-        """List and watch until cancelled. Raises only `WentBackInTime` and what `on_change` does."""
+        """List and watch until cancelled. Raises `TimeTravelError` and what `on_change` does."""
         backoff = Backoff(self._rng, base=BACKOFF_BASE, cap=BACKOFF_CAP)
         listed = False
         refused = 0
@@ -152,28 +152,29 @@ class Informer(Generic[T]):
                 if error.gone:
                     self.stats.gone += 1
                     listed = False
-                elif not error.throttled:
-                    refused += 1
-            except (Malformed, _StaleList) as error:
+            except (MalformedError, _StaleListError) as error:
                 trouble = error
                 listed = False
             except TransportError as error:
                 trouble = error
             if self._progress:
                 backoff.reset()
-                refused = 1 if trouble is not None and refused else 0
-            if trouble is None and self._progress:
-                continue
+                refused = 0
+                if trouble is None:
+                    continue
             if trouble is not None:
                 self.stats.errors += 1
                 log.info("%s: %s", self.resource.plural, trouble)
-            if refused >= RESUMES_BEFORE_RELIST:
-                refused = 0
-                listed = False
-            first = backoff.failures == 0
+            gone = isinstance(trouble, ApiError) and trouble.gone
+            if isinstance(trouble, ApiError) and not gone and not trouble.throttled:
+                refused += 1
+                if refused >= RESUMES_BEFORE_RELIST:
+                    refused = 0
+                    listed = False
             delay = backoff.next(at_least)
-            if not (first and isinstance(trouble, ApiError) and trouble.gone):
-                await asyncio.sleep(delay)
+            if gone and backoff.failures == 1:
+                continue  # the usual 410 after a long cut; only a second in a row has to wait
+            await asyncio.sleep(delay)
 
     async def _list(self) -> None:
         seen: set[Key] = set()
@@ -190,7 +191,7 @@ class Informer(Generic[T]):
             )
             try:
                 page = self._codec.page(body)
-            except Malformed:
+            except MalformedError:
                 self.stats.malformed += 1
                 raise
             if not token:
@@ -217,8 +218,8 @@ class Informer(Generic[T]):
         self._stale_lists += 1
         message = f"a list at version {version} after version {self._store.version} was seen"
         if self._stale_lists >= STALE_LISTS_BEFORE_GIVING_UP:
-            raise WentBackInTime(f"{self.resource.plural}: {message}")
-        raise _StaleList(message)
+            raise TimeTravelError(f"{self.resource.plural}: {message}")
+        raise _StaleListError(message)
 
     async def _watch(self) -> None:
         loop = asyncio.get_running_loop()
@@ -246,7 +247,7 @@ class Informer(Generic[T]):
     def _take(self, line: bytes) -> None:
         try:
             said = self._codec.event(line)
-        except Malformed:
+        except MalformedError:
             self.stats.malformed += 1
             raise
         if isinstance(said, ApiError):

@@ -37,7 +37,7 @@ class ObjectMeta(msgspec.Struct, frozen=True, gc=False):
 
     name: str
     uid: str
-    resourceVersion: str
+    resourceVersion: str  # noqa: N815 - the same
     namespace: str = ""
 
 

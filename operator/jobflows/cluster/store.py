@@ -43,15 +43,13 @@ class Store(Generic[T]):
         """A watch says ADDED or MODIFIED. False when it was stale news."""
         version = version_of(obj)
         changed = self._put(obj, version, known=self.version)
-        if version > self.version:
-            self.version = version
+        self.version = max(self.version, version)
         return changed
 
     def saw_deleted(self, obj: Record) -> bool:
         """A watch says DELETED. False when it was stale news."""
         version = version_of(obj)
-        if version > self.version:
-            self.version = version
+        self.version = max(self.version, version)
         key = key_of(obj)
         old = self._objects.get(key)
         if old is None:
@@ -65,8 +63,7 @@ class Store(Generic[T]):
 
     def saw_bookmark(self, version: int) -> None:
         """A watch says that everything up to `version` has been sent."""
-        if version > self.version:
-            self.version = version
+        self.version = max(self.version, version)
 
     def wrote(self, obj: T) -> bool:
         """An answer to our own write. False when the watch or another answer is ahead of it."""

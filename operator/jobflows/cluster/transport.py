@@ -56,7 +56,7 @@ class Transport(Protocol):
     async def close(self) -> None: ...
 
 
-class WatchRefused(Exception):
+class WatchRefused(Exception):  # noqa: N818 - an answer, not a failure
     """The server answered a watch request with an HTTP status other than 200 (410 among them)."""
 
     def __init__(self, response: Response) -> None:

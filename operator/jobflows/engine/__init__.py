@@ -7,6 +7,7 @@ The same engine drives Jobs on a cluster (`jobflows.controller`) and processes o
 from jobflows.engine.edits import edit, rebase
 from jobflows.engine.flow import CompiledFlow, CompiledStep
 from jobflows.engine.ledger import (
+    FRESH,
     AttemptRef,
     FlowPhase,
     Instant,
@@ -30,6 +31,7 @@ from jobflows.engine.planner import plan
 from jobflows.engine.status import conditions, invalid_conditions, read_status, write_status
 
 __all__ = [
+    "FRESH",
     "Action",
     "Attempt",
     "AttemptRef",

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from jobflows.api.expressions import Expression
 from jobflows.api.model import JobFlow
 from jobflows.api.policy import ExecutionPolicy, PodFailureRule, RetryPolicy
-from jobflows.api.spec import Step
+from jobflows.api.spec import ResourceTemplates, Step
 from jobflows.dag import Graph
 
 NO_RETRIES = RetryPolicy(limit=0)
@@ -55,10 +55,15 @@ class CompiledFlow:
     policy: ExecutionPolicy
     failure_rules: tuple[PodFailureRule, ...]
     parameters: Mapping[str, str]
-    has_resources: bool
+    resources: ResourceTemplates
     graph: Graph
     steps: tuple[CompiledStep, ...]
     steps_with_ttl: tuple[int, ...]
+
+    @property
+    def has_resources(self) -> bool:
+        """Whether something has to be created before the first step."""
+        return bool(self.resources.volume_claim_templates or self.resources.config_map_templates)
 
     @classmethod
     def compile(cls, flow: JobFlow, *, created: float = 0.0) -> CompiledFlow:
@@ -66,7 +71,6 @@ class CompiledFlow:
         spec = flow.spec
         steps = tuple(_compile_step(i, step) for i, step in enumerate(spec.steps))
         policy = spec.execution_policy
-        resources = spec.resource_templates
         rules = policy.pod_failure_policy
         return cls(
             name=flow.metadata.name,
@@ -79,7 +83,7 @@ class CompiledFlow:
             policy=policy,
             failure_rules=rules.rules if rules else (),
             parameters={parameter.name: parameter.value for parameter in spec.parameters},
-            has_resources=bool(resources.volume_claim_templates or resources.config_map_templates),
+            resources=spec.resource_templates,
             graph=Graph.build((step.name, step.dependencies) for step in spec.steps),
             steps=steps,
             steps_with_ttl=tuple(step.index for step in steps if step.job_ttl is not None),

@@ -21,7 +21,7 @@ from jobflows.api.validation import (
     structure,
     templates,
 )
-from jobflows.api.validation.problems import Path, Problem, in_document_order
+from jobflows.api.validation.problems import Path, Problem, Spelling, in_document_order
 
 __all__ = ["Checked", "Path", "Problem", "check", "validate"]
 
@@ -43,20 +43,24 @@ def check(document: Mapping[Any, Any]) -> Checked:
     if not isinstance(document, Mapping):
         cure = "Write apiVersion, kind, metadata and spec"
         return Checked(None, [Problem((), "a flow must be a mapping", cure)])
-    flow, problems = structure.read(document)
+    spelling = Spelling()
+    flow, problems = structure.read(document, spelling)
     if flow is not None:
-        # What is malformed was cut out of `flow`; that it seems missing there is no news.
+        # What is malformed was cut out of `flow`; that it seems missing there is no news, neither
+        # to itself nor to the mapping it was cut from.
         malformed = {problem.path for problem in problems}
+        around = {path[:-1] for path in malformed}
         problems += [
             problem
-            for problem in _meaning(flow)
-            if not any(problem.path[:end] in malformed for end in range(1, len(problem.path) + 1))
+            for problem in _meaning(flow, spelling)
+            if problem.path not in around
+            and not any(problem.path[:end] in malformed for end in range(1, len(problem.path) + 1))
         ]
     return Checked(flow if not problems else None, in_document_order(problems))
 
 
-def _meaning(flow: JobFlow) -> Iterator[Problem]:
-    steps = graph.build(flow)
+def _meaning(flow: JobFlow, spelling: Spelling) -> Iterator[Problem]:
+    steps = graph.build(flow, spelling)
     demands: list[order.Demand] = []
     yield from names.flow_name(flow)
     yield from names.step_names(flow)
@@ -68,5 +72,5 @@ def _meaning(flow: JobFlow) -> Iterator[Problem]:
     yield from retries.retry_policies(flow)
     yield from conditions.conditions(flow, steps, demands)
     yield from parameters.sources(flow, steps, demands)
-    yield from parameters.placeholders(flow)
+    yield from parameters.placeholders(flow, spelling)
     yield from order.order(flow, steps, demands)

@@ -7,7 +7,7 @@ from jobflows.api.expressions import Expression, ExpressionError
 from jobflows.api.model import JobFlow
 from jobflows.api.validation.graph import StepGraph, unknown_step
 from jobflows.api.validation.order import Demand
-from jobflows.api.validation.problems import Path, Problem, did_you_mean, listed
+from jobflows.api.validation.problems import Path, Problem, listed
 
 EXAMPLE = "Write always, never, or a comparison such as steps.extract.phase == 'Succeeded'"
 
@@ -54,7 +54,7 @@ def conditions(flow: JobFlow, graph: StepGraph, demands: list[Demand]) -> Iterat
                 f"the flow has no parameter '{name}'",
                 "A condition sees spec.parameters and steps.<name>.outputs, not the step's inputs"
                 if own
-                else _known_parameter(name, parameters),
+                else graph.spelling.did_you_mean(name, parameters) or _declare(parameters),
             )
         if not read.steps and not read.parameters and expression.constant is None:
             yield from _constant(path, expression)
@@ -68,10 +68,7 @@ def _constant(path: Path, expression: Expression) -> Iterator[Problem]:
         yield Problem(path, str(error), EXAMPLE)
 
 
-def _known_parameter(name: str, parameters: set[str]) -> str:
-    close = did_you_mean(name, parameters)
-    if close:
-        return f"Did you mean {close}?"
+def _declare(parameters: set[str]) -> str:
     known = f" ({listed(sorted(parameters))} exist)" if parameters else ""
     return f"Add it to spec.parameters{known}"
 

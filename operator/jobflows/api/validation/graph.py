@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from jobflows.api.model import JobFlow
-from jobflows.api.validation.problems import Problem, did_you_mean, listed
+from jobflows.api.validation.problems import Problem, Spelling, listed
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +20,7 @@ class StepGraph:
     parents: list[list[int]]
     order: list[int]
     """Steps in an order that respects dependencies, without those in or behind a cycle."""
+    spelling: Spelling
 
     @property
     def acyclic(self) -> bool:
@@ -47,7 +48,7 @@ class StepGraph:
         return {(step, other) for step, other in demands if not above[step] & bits[other]}
 
 
-def build(flow: JobFlow) -> StepGraph:
+def build(flow: JobFlow, spelling: Spelling) -> StepGraph:
     """Index the dependencies that exist; unknown ones and self-dependencies are left out."""
     steps = flow.spec.steps
     index: dict[str, int] = {}
@@ -57,7 +58,7 @@ def build(flow: JobFlow) -> StepGraph:
         list({index[name]: None for name in step.dependencies if index.get(name, number) != number})
         for number, step in enumerate(steps)
     ]
-    return StepGraph(index, parents, _topological_order(parents))
+    return StepGraph(index, parents, _topological_order(parents), spelling)
 
 
 def _topological_order(parents: Sequence[Sequence[int]]) -> list[int]:
@@ -96,10 +97,10 @@ def dependencies(flow: JobFlow, graph: StepGraph) -> Iterator[Problem]:
 
 def unknown_step(name: str, graph: StepGraph) -> str:
     """Return the cure for a step that does not exist."""
-    close = did_you_mean(name, graph.index) if len(graph.index) <= 1000 else None
-    if close:
-        return f"Did you mean {close}?"
-    return f"Use one of the steps {listed(graph.index)}"
+    return (
+        graph.spelling.did_you_mean(name, graph.index)
+        or f"Use one of the steps {listed(graph.index)}"
+    )
 
 
 def cycles(flow: JobFlow, graph: StepGraph) -> Iterator[Problem]:
@@ -125,9 +126,9 @@ def _cycles(graph: StepGraph) -> Iterator[list[int]]:
     """Yield a cycle of each strongly connected component, from its first step along parents."""
     import networkx as nx  # noqa: PLC0415 - 80 ms that only a flow with a cycle pays
 
-    def within(steps: set[int]) -> "nx.DiGraph[int]":
+    def within(steps: set[int]) -> nx.DiGraph:
         edges = ((step, parent) for step in steps for parent in graph.parents[step])
-        knot: nx.DiGraph[int] = nx.DiGraph()
+        knot = nx.DiGraph()
         knot.add_edges_from(edge for edge in edges if edge[1] in steps)
         return knot
 

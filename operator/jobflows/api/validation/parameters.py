@@ -10,7 +10,7 @@ from jobflows.api.placeholders import find, malformed
 from jobflows.api.spec import Step
 from jobflows.api.validation.graph import StepGraph, unknown_step
 from jobflows.api.validation.order import Demand
-from jobflows.api.validation.problems import Path, Problem, did_you_mean, listed
+from jobflows.api.validation.problems import Path, Problem, Spelling, listed
 
 
 def sources(flow: JobFlow, graph: StepGraph, demands: list[Demand]) -> Iterator[Problem]:
@@ -70,7 +70,7 @@ def _path(path: Path, text: str) -> Iterator[Problem]:
         yield Problem(path, str(error), CURE)
 
 
-def placeholders(flow: JobFlow) -> Iterator[Problem]:
+def placeholders(flow: JobFlow, spelling: Spelling) -> Iterator[Problem]:
     """Each placeholder in a step's strings names a parameter that can be used there."""
     shared = {parameter.name for parameter in flow.spec.parameters}
     for index, step in enumerate(flow.spec.steps):
@@ -82,12 +82,12 @@ def placeholders(flow: JobFlow) -> Iterator[Problem]:
             if parameter.value_from is not None and parameter.value_from.json_path is None
         }
         for path, text in _strings(base, step):
-            yield from _string(path, text, known, by_kubelet)
+            yield from _string(path, text, known, by_kubelet, spelling)
         for number, parameter in enumerate(step.inputs.parameters):
             if parameter.value is not None:
                 # The flow's parameters only: inputs that fill in each other would need an order.
                 where = (*base, "inputs", "parameters", number, "value")
-                yield from _string(where, parameter.value, shared, {})
+                yield from _string(where, parameter.value, shared, {}, spelling)
 
 
 def _strings(base: Path, step: Step) -> Iterator[tuple[Path, str]]:
@@ -112,11 +112,15 @@ def _leaves(path: Path, value: Any) -> Iterator[tuple[Path, str]]:
 
 
 def _string(
-    path: Path, text: str, known: set[str], by_kubelet: dict[str, str]
+    path: Path, text: str, known: set[str], by_kubelet: dict[str, str], spelling: Spelling
 ) -> Iterator[Problem]:
     for name in dict.fromkeys(find(text)):
         if name not in known:
-            yield Problem(path, f"there is no parameter '{name}' here", _cure(name, known))
+            yield Problem(
+                path,
+                f"there is no parameter '{name}' here",
+                spelling.did_you_mean(name, known) or _declare(known),
+            )
         elif name in by_kubelet and not _becomes_environment(path):
             yield Problem(
                 path,
@@ -128,10 +132,7 @@ def _string(
         yield Problem(path, f"'{fragment}' is not a placeholder", cure)
 
 
-def _cure(name: str, known: set[str]) -> str:
-    close = did_you_mean(name, known)
-    if close:
-        return f"Did you mean {close}?"
+def _declare(known: set[str]) -> str:
     exist = f" ({listed(sorted(known))} exist)" if known else ""
     return f"Add it to spec.parameters or to the step's inputs.parameters{exist}"
 

@@ -14,7 +14,7 @@ from pydantic_core import ErrorDetails
 
 from jobflows.api.base import Model
 from jobflows.api.model import API_VERSION, KIND, JobFlow
-from jobflows.api.validation.problems import Path, Problem, did_you_mean
+from jobflows.api.validation.problems import Path, Problem, Spelling
 
 # Words of other workflow engines for the same thing.
 _SYNONYMS = {
@@ -46,13 +46,18 @@ _EXPECTED = {
 }
 
 
-def read(document: Mapping[Any, Any]) -> tuple[JobFlow | None, list[Problem]]:
+def read(document: Mapping[Any, Any], spelling: Spelling) -> tuple[JobFlow | None, list[Problem]]:
     """Return the flow, or as much of it as can be read, and the problems of its structure."""
     try:
         return JobFlow.model_validate(document), []
     except ValidationError as error:
-        details = error.errors(include_url=False, include_context=True)
-    return salvage(document, details), [_problem(detail) for detail in details]
+        details = [
+            detail
+            for detail in error.errors(include_url=False)
+            # pydantic counts valid items only, and so calls a list of one bad item empty.
+            if not (detail["type"] == "too_short" and detail["input"])
+        ]
+    return salvage(document, details), [_problem(detail, spelling) for detail in details]
 
 
 def salvage(document: Mapping[Any, Any], details: list[ErrorDetails]) -> JobFlow | None:
@@ -86,13 +91,13 @@ def _descend(value: Any, path: list[Any]) -> Any:
     return value
 
 
-def _problem(detail: ErrorDetails) -> Problem:
+def _problem(detail: ErrorDetails, spelling: Spelling) -> Problem:
     path: Path = detail["loc"]
     kind = detail["type"]
     value = detail["input"]
     context = detail.get("ctx", {})
     if kind == "extra_forbidden":
-        return _unknown_field(path)
+        return _unknown_field(path, spelling)
     if kind == "missing":
         return _missing_field(path)
     if kind in _EXPECTED:
@@ -101,7 +106,7 @@ def _problem(detail: ErrorDetails) -> Problem:
             cure = f"Write {'always' if value else 'never'}"
         return Problem(path, f"must be {expected}, not {_shown(value)}", cure)
     if kind == "literal_error":
-        return _wrong_choice(path, value, str(context["expected"]))
+        return _wrong_choice(path, value, str(context["expected"]), spelling)
     if kind == "too_short":
         return Problem(path, "must not be empty", _FILL.get(str(path[-1]), "Add at least one item"))
     if kind == "too_long":
@@ -121,7 +126,7 @@ def _problem(detail: ErrorDetails) -> Problem:
         ("lt", "less than"),
     ):
         if bound in context:
-            rule = f"must be {words} {context[bound]}"
+            rule = f"must be {words} {context[bound]:g}"
             return Problem(path, f"{rule}, not {_shown(value)}", "Write a number in this range")
     return Problem(path, detail["msg"][:1].lower() + detail["msg"][1:], "Correct the value")
 
@@ -153,7 +158,7 @@ def _missing_field(path: Path) -> Problem:
     return Problem(path, f"{name} is required", cure)
 
 
-def _unknown_field(path: Path) -> Problem:
+def _unknown_field(path: Path, spelling: Spelling) -> Problem:
     name = str(path[-1])
     model = _model_at(path[:-1])
     known = [field.alias or key for key, field in model.model_fields.items()]
@@ -165,19 +170,17 @@ def _unknown_field(path: Path) -> Problem:
     if name in _IN_TEMPLATE and "template" in known:
         cure = "Put it into template.spec.template.spec.containers"
         return Problem(path, message, cure)
-    close = did_you_mean(name, known)
-    if close:
-        return Problem(path, message, f"Did you mean {close}?")
-    return Problem(path, message, f"Remove it; known here are {', '.join(known)}")
+    close = spelling.did_you_mean(name, known)
+    return Problem(path, message, close or f"Remove it; known here are {', '.join(known)}")
 
 
-def _wrong_choice(path: Path, value: Any, expected: str) -> Problem:
+def _wrong_choice(path: Path, value: Any, expected: str, spelling: Spelling) -> Problem:
     choices = [choice.strip("'") for choice in expected.replace(" or ", ", ").split(", ")]
     message = f"must be {' or '.join(choices)}, not {_shown(value)}"
     if len(choices) == 1:
         return Problem(path, message, f"Write {choices[0]}")
-    close = did_you_mean(str(value), choices)
-    return Problem(path, message, f"Did you mean {close}?" if close else f"Write {choices[0]}")
+    cure = spelling.did_you_mean(str(value), choices)
+    return Problem(path, message, cure or f"Write {choices[0]}")
 
 
 def _model_at(path: Path) -> type[Model]:

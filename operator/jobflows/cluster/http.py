@@ -1,0 +1,150 @@
+"""The real transport: one aiohttp session to one API server.
+
+Made once by the controller and given to the `Client`; the only module that imports aiohttp. Rules:
+any trouble without an HTTP answer is a `TransportError`; a 401 is tried once more with a renewed
+token; a watch has no overall time limit, but a silent one is cut.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from urllib.parse import urlencode
+
+import aiohttp
+from yarl import URL
+
+from jobflows import __version__
+from jobflows.cluster.credentials import TokenSource
+from jobflows.cluster.lines import LineSplitter, LineTooLongError
+from jobflows.cluster.login import Connection
+from jobflows.cluster.tls import tls_context
+from jobflows.cluster.transport import Request, Response, TransportError, WatchRefused
+
+REQUEST_SECONDS = 30.0
+CONNECT_SECONDS = 5.0
+INACTIVITY_SECONDS = 70.0
+READ_BUFFER = 256 * 1024
+KEEP_ALIVE_SECONDS = 60.0
+
+_TROUBLE = (aiohttp.ClientError, TimeoutError, OSError)
+
+
+class AiohttpTransport:
+    """Implements `Transport`. Must be made inside a running event loop."""
+
+    def __init__(
+        self,
+        connection: Connection,
+        *,
+        request_timeout: float = REQUEST_SECONDS,
+        connect_timeout: float = CONNECT_SECONDS,
+        inactivity_timeout: float = INACTIVITY_SECONDS,
+        connections: int = 256,
+        user_agent: str = f"jobflows/{__version__}",
+    ) -> None:
+        self._base = connection.server.rstrip("/")
+        self._server_name = connection.tls_server_name
+        self._tokens = TokenSource(connection)
+        self._request_timeout = aiohttp.ClientTimeout(
+            total=request_timeout, sock_connect=connect_timeout
+        )
+        self._watch_timeout = aiohttp.ClientTimeout(
+            total=None, sock_connect=connect_timeout, sock_read=inactivity_timeout
+        )
+        context = tls_context(connection)
+        self._session = aiohttp.ClientSession(
+            connector=aiohttp.TCPConnector(
+                ssl=context if context is not None else True,
+                limit=connections,
+                keepalive_timeout=KEEP_ALIVE_SECONDS,
+            ),
+            # Compression costs both sides more CPU than a cluster's network costs time.
+            headers={
+                "Accept": "application/json",
+                "Accept-Encoding": "identity",
+                "User-Agent": user_agent,
+            },
+            cookie_jar=aiohttp.DummyCookieJar(),
+            proxy=connection.proxy_url,
+            read_bufsize=READ_BUFFER,
+            trust_env=False,
+        )
+
+    async def send(self, request: Request) -> Response:
+        """One request, one answer."""
+        try:
+            token = await self._tokens.current()
+            response = await self._send(request, token)
+            if response.status == 401:
+                renewed = await self._tokens.after_unauthorized(token)
+                if renewed is not None:
+                    response = await self._send(request, renewed)
+        except _TROUBLE as error:
+            raise _no_answer(request, error) from error
+        return response
+
+    async def watch(self, request: Request) -> AsyncIterator[bytes]:
+        """The lines of a watch, as they come."""
+        splitter = LineSplitter()
+        try:
+            async with await self._open_watch(request) as answer:
+                async for chunk in answer.content.iter_any():
+                    for line in splitter.feed(chunk):
+                        yield line
+        except LineTooLongError as error:
+            raise TransportError(f"watch {request.path}: {error}") from error
+        except _TROUBLE as error:
+            raise _no_answer(request, error) from error
+
+    async def close(self) -> None:
+        """Close all connections."""
+        await self._session.close()
+
+    async def _open_watch(self, request: Request) -> aiohttp.ClientResponse:
+        token = await self._tokens.current()
+        answer = await self._request(request, token, self._watch_timeout)
+        if answer.status == 401:
+            renewed = await self._tokens.after_unauthorized(token)
+            if renewed is not None:
+                answer.release()
+                answer = await self._request(request, renewed, self._watch_timeout)
+        if answer.status != 200:
+            async with answer:
+                raise WatchRefused(await _read(answer))
+        return answer
+
+    async def _send(self, request: Request, token: str | None) -> Response:
+        async with await self._request(request, token, self._request_timeout) as answer:
+            return await _read(answer)
+
+    async def _request(
+        self, request: Request, token: str | None, limits: aiohttp.ClientTimeout
+    ) -> aiohttp.ClientResponse:
+        url = self._base + request.path
+        if request.query:
+            url += "?" + urlencode(request.query)
+        headers = {"Authorization": f"Bearer {token}"} if token else {}
+        if request.body is not None:
+            headers["Content-Type"] = request.content_type
+        return await self._session.request(
+            request.method,
+            URL(url, encoded=True),  # names are DNS labels and the query is encoded above
+            data=request.body,
+            headers=headers,
+            timeout=limits,
+            server_hostname=self._server_name,
+            allow_redirects=False,
+        )
+
+
+async def _read(answer: aiohttp.ClientResponse) -> Response:
+    return Response(answer.status, await answer.read(), _seconds(answer.headers.get("Retry-After")))
+
+
+def _seconds(header: str | None) -> float | None:
+    """Retry-After in seconds; the date form is not used by the API server."""
+    return float(header) if header is not None and header.isdecimal() else None
+
+
+def _no_answer(request: Request, error: BaseException) -> TransportError:
+    return TransportError(f"{request.method} {request.path}: {type(error).__name__}: {error}")

@@ -1,0 +1,233 @@
+"""The command line of `jobflow-operator`: flags and their environment twins, made into `Settings`.
+
+Every flag `--some-name` may be given as `JOBFLOW_SOME_NAME` instead; the flag wins. Flags of
+zen-flow keep their names and meaning, so that its Deployment starts with a new image; those that
+have nothing to switch here are taken out before parsing and named in one warning. Exit code 2 and a
+message with the flag and the cure for anything that cannot be used.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import Annotated, Any
+
+import typer
+from typer.core import TyperCommand
+
+from jobflows import __version__
+from jobflows.api.durations import parse_duration
+from jobflows.controller.settings import SettingError, Settings
+
+IGNORED_SWITCHES = frozenset({"enable-leader-election", "enable-webhook", "insecure-webhook"})
+"""Flags of zen-flow without an effect, `--name` or `--name=true`."""
+
+IGNORED_OPTIONS = frozenset(
+    {
+        "leader-election-namespace",
+        "leader-election-mode",
+        "leader-election-id",
+        "leader-election-lease-name",
+        "webhook-addr",
+        "webhook-cert-file",
+        "webhook-key-file",
+    }
+)
+"""Flags of zen-flow without an effect, `--name=value` or `--name value`."""
+
+EXAMPLES = """\b
+Examples:
+  jobflow-operator
+      serve all namespaces with the pod's service account
+  jobflow-operator --kubeconfig ~/.kube/config --context dev --log-format text
+      from a workstation
+  jobflow-operator --watch-namespace genomics --label-selector tier!=test
+      a part of the cluster
+  jobflow-operator --max-concurrent-reconciles=50 --kube-api-qps 400 --kube-api-burst 800
+      more than a thousand flows at once
+\b
+Exit codes: 0 stopped by SIGTERM or SIGINT, 1 failure, 2 usage."""
+
+_UNUSUAL = {"metrics_address": "metrics-addr"}
+_SWITCHES = ("dry-run",)
+_DEFAULTS = Settings(identity="default")
+
+
+def flag_of(field: str) -> str:
+    """The flag that sets a field of `Settings`."""
+    return "--" + _UNUSUAL.get(field, field.replace("_", "-"))
+
+
+def variable_of(field: str) -> str:
+    """Its twin in the environment."""
+    return "JOBFLOW_" + _UNUSUAL.get(field, field).replace("-", "_").upper()
+
+
+def without_ignored(arguments: list[str]) -> tuple[list[str], list[str]]:
+    """The arguments without zen-flow's ineffective flags, and the names of those found."""
+    kept: list[str] = []
+    found: list[str] = []
+    rest = iter(arguments)
+    for argument in rest:
+        name, equals, value = argument.removeprefix("--").partition("=")
+        if not argument.startswith("--"):
+            kept.append(argument)
+        elif name in IGNORED_SWITCHES:
+            found.append(f"--{name}")
+        elif name in IGNORED_OPTIONS:
+            found.append(f"--{name}")
+            if not equals:
+                next(rest, None)
+        elif name in _SWITCHES and equals:  # Go's way to write a switch
+            kept.append(f"--{name}" if _true(f"--{name}", value) else f"--no-{name}")
+        else:
+            kept.append(argument)
+    return kept, found
+
+
+class OperatorCommand(TyperCommand):
+    """A command that lets zen-flow's arguments pass."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        if any(argument == "--master" or argument.startswith("--master=") for argument in args):
+            raise typer.BadParameter(
+                "not supported; put the address into a kubeconfig and name it with --kubeconfig",
+                param_hint="--master",
+            )
+        args, ignored = without_ignored(args)
+        if ignored:
+            typer.echo(
+                f"warning: no effect, remove: {', '.join(ignored)}. There is no leader election"
+                " and no webhook; run one replica.",
+                err=True,
+            )
+        return super().parse_args(ctx, args)
+
+
+app = typer.Typer(add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
+
+
+def _flag(field: str, text: str, metavar: str | None = None) -> Any:
+    names = [flag_of(field)]
+    if names[0].removeprefix("--") in _SWITCHES:
+        names[0] += f"/--no-{names[0].removeprefix('--')}"
+    return typer.Option(*names, envvar=variable_of(field), help=text, metavar=metavar)
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"jobflow-operator {__version__}")
+        raise typer.Exit
+
+
+@app.command(cls=OperatorCommand, epilog=EXAMPLES)
+def operator(
+    max_concurrent_reconciles: Annotated[
+        int, _flag("max_concurrent_reconciles", "Flows worked on at the same time.")
+    ] = _DEFAULTS.max_concurrent_reconciles,
+    kube_api_qps: Annotated[
+        float, _flag("kube_api_qps", "Writes to the API server per second; 0: no limit.")
+    ] = _DEFAULTS.kube_api_qps,
+    kube_api_burst: Annotated[
+        int, _flag("kube_api_burst", "Writes at once before --kube-api-qps applies.")
+    ] = _DEFAULTS.kube_api_burst,
+    kube_api_in_flight: Annotated[
+        int, _flag("kube_api_in_flight", "Writes without an answer yet; 0: no limit.")
+    ] = _DEFAULTS.kube_api_in_flight,
+    status_batch_period: Annotated[
+        str,
+        _flag(
+            "status_batch_period",
+            "Gather changes of a flow's status for so long, e.g. 200ms, or seconds.",
+            "DURATION",
+        ),
+    ] = "200ms",
+    start_window: Annotated[
+        int, _flag("start_window", "Steps of one flow started in one go.")
+    ] = _DEFAULTS.start_window,
+    watch_namespace: Annotated[
+        str, _flag("watch_namespace", "Serve this namespace only.  [default: all]", "NAMESPACE")
+    ] = "",
+    label_selector: Annotated[
+        str, _flag("label_selector", "Serve flows with these labels only.", "SELECTOR")
+    ] = "",
+    metrics_address: Annotated[
+        str,
+        _flag("metrics_address", "Where /metrics, /healthz and /readyz are served.", "[HOST]:PORT"),
+    ] = _DEFAULTS.metrics_address,
+    events: Annotated[
+        str, _flag("events", "Kubernetes events of transitions.", "none|warnings|all")
+    ] = _DEFAULTS.events,
+    dry_run: Annotated[bool, _flag("dry_run", "Plan and log, write nothing.")] = False,
+    kubeconfig: Annotated[
+        str,
+        _flag(
+            "kubeconfig",
+            "The kubeconfig.  [default: the pod's service account, KUBECONFIG, ~/.kube/config]",
+            "FILE",
+        ),
+    ] = "",
+    context: Annotated[
+        str, _flag("context", "The kubeconfig's context.  [default: its current one]", "NAME")
+    ] = "",
+    log_format: Annotated[
+        str, _flag("log_format", "One JSON object or one text line each.", "json|text")
+    ] = _DEFAULTS.log_format,
+    log_level: Annotated[
+        str, _flag("log_level", "The least severe level logged.", "debug|info|warning|error")
+    ] = _DEFAULTS.log_level,
+    identity: Annotated[
+        str, _flag("identity", "Name of this process.  [default: POD_NAME or host_pid]", "NAME")
+    ] = "",
+    _version: Annotated[
+        bool,
+        typer.Option("--version", help="Show it and exit.", callback=_show_version, is_eager=True),
+    ] = False,
+) -> None:
+    """Run the JobFlow operator: each JobFlow is a DAG of steps, each step a batch/v1 Job.
+
+    Every flag may be set in the environment as JOBFLOW_<FLAG>, e.g. JOBFLOW_KUBE_API_QPS=400.
+    """
+    given = dict(locals())
+    del given["_version"]
+    given["status_batch_period"] = _seconds(status_batch_period)
+    for optional in ("watch_namespace", "kubeconfig", "context"):
+        given[optional] = given[optional] or None
+    if not identity:
+        del given["identity"]
+    if given["kubeconfig"]:
+        given["kubeconfig"] = os.path.expanduser(kubeconfig)  # noqa: PTH111 - --kubeconfig=~/x is not expanded by shells
+    try:
+        settings = Settings(**given)
+    except SettingError as error:
+        raise _usage(flag_of(error.field), error.message) from error
+    raise typer.Exit(start(settings))
+
+
+def start(settings: Settings) -> int:
+    """Run with these settings; kopf is imported only now, so that --help is quick."""
+    from jobflows.controller.shell import run  # noqa: PLC0415 - see above
+
+    return run(settings)
+
+
+def _seconds(text: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        pass
+    try:
+        return parse_duration(text)
+    except ValueError as error:
+        raise _usage("--status-batch-period", f"{error}, or seconds such as 0.2") from error
+
+
+def _true(flag: str, value: str) -> bool:
+    if value.lower() in {"true", "t", "1"}:
+        return True
+    if value.lower() in {"false", "f", "0"}:
+        return False
+    raise _usage(flag, f"{value!r} is neither true nor false")
+
+
+def _usage(flag: str, message: str) -> typer.BadParameter:
+    return typer.BadParameter(message, param_hint=flag)

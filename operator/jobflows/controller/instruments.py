@@ -1,0 +1,138 @@
+"""Every series the operator counts itself: names, labels and buckets.
+
+Used by `metrics.py` only. The `zen_flow_*` names are those that zen-flow exports or documents, so
+that its dashboards, alerts and tuning guide work unchanged. Rules:
+- no label names one flow or one step: with ten thousand flows that is a series each, for ever.
+  `namespace` stands where zen-flow has `flow`;
+- buckets reach as far as the alerts ask (zen-flow's end at 10 s for steps and 1 s for graphs, so
+  its alerts on 300 s and 1 s can never fire).
+
+Numbers that live in other objects (queue, informers, limiter) are read by `scrape.py` instead.
+"""
+
+from __future__ import annotations
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+
+QUICK = (1e-4, 2.5e-4, 5e-4, 1e-3, 2.5e-3, 5e-3, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
+CALL = (1e-3, 2.5e-3, 5e-3, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
+STEP = (0.1, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600, 1800, 3600, 7200, 14400, 43200, 86400)
+BACKOFF = (1, 5, 10, 30, 60, 300, 600, 1800, 3600)
+APPROVAL = (60, 300, 600, 1800, 3600, 7200, 14400, 28800, 86400, 172800, 604800)
+WAITING = (1e-4, 1e-3, 5e-3, 0.01, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60)
+LAG = (1e-3, 5e-3, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10)
+
+
+class Instruments:
+    """The series by what they count. Metric types as Prometheus has them; units in the names."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        def counter(name: str, text: str, *labels: str) -> Counter:
+            return Counter(name, text, labels, registry=registry)
+
+        def gauge(name: str, text: str, *labels: str) -> Gauge:
+            return Gauge(name, text, labels, registry=registry)
+
+        def histogram(name: str, text: str, buckets: tuple[float, ...], *labels: str) -> Histogram:
+            return Histogram(name, text, labels, registry=registry, buckets=buckets)
+
+        self.flows = gauge("zen_flow_jobflows", "JobFlows by phase.", "namespace", "phase")
+        self.flow_transitions = counter(
+            "zen_flow_jobflow_phase_transitions_total",
+            "JobFlows that entered a phase.",
+            "namespace",
+            "phase",
+        )
+        self.steps = gauge("zen_flow_steps", "Steps by phase.", "namespace", "phase")
+        self.step_transitions = counter(
+            "zen_flow_step_phase_transitions_total",
+            "Steps that entered a phase.",
+            "namespace",
+            "phase",
+        )
+        self.step_duration = histogram(
+            "zen_flow_step_duration_seconds",
+            "From a step's start to its end, all attempts.",
+            STEP,
+            "namespace",
+            "result",
+        )
+        self.step_errors = counter(
+            "zen_flow_step_errors_total",
+            "Failed attempts by cause, whether retried or not.",
+            "namespace",
+            "error_type",
+        )
+        self.step_retries = counter(
+            "zen_flow_step_retries_total",
+            "Attempts started after a failed one, by its cause.",
+            "namespace",
+            "cause",
+        )
+        self.retry_backoff = histogram(
+            "zen_flow_step_retry_backoff_duration_seconds",
+            "Wait before a retry.",
+            BACKOFF,
+            "namespace",
+        )
+        self.queued_steps = gauge(
+            "zen_flow_step_execution_queue_depth",
+            "Steps that may run but are not started yet.",
+            "namespace",
+        )
+        self.approvals_pending = gauge(
+            "zen_flow_approvals_pending", "Steps waiting for a person.", "namespace"
+        )
+        self.approval_latency = histogram(
+            "zen_flow_approval_latency_seconds",
+            "From the question to the answer.",
+            APPROVAL,
+            "namespace",
+        )
+        self.timeouts = counter(
+            "zen_flow_timeouts_total", "Deadlines passed.", "namespace", "timeout_type"
+        )
+        self.reconciliations = counter(
+            "zen_flow_reconciliation_total", "Reconciles of a JobFlow.", "result"
+        )
+        self.reconciliation_errors = counter(
+            "zen_flow_reconciliation_errors_total", "Reconciles that failed.", "error_type"
+        )
+        self.reconciliation_duration = histogram(
+            "zen_flow_reconciliation_duration_seconds", "One reconcile of a JobFlow.", QUICK
+        )
+        self.dag_computation = histogram(
+            "zen_flow_dag_computation_duration_seconds", "From a spec to its graph.", QUICK
+        )
+        self.dag_cache_requests = counter(
+            "zen_flow_dag_cache_requests_total", "Graphs asked of the cache."
+        )
+        self.dag_cache_hits = counter("zen_flow_dag_cache_hits_total", "Graphs it had.")
+        self.status_updates = counter(
+            "zen_flow_status_updates_total", "Writes of a JobFlow's status.", "success"
+        )
+        self.status_duration = histogram(
+            "zen_flow_status_update_duration_seconds", "One write of a status.", CALL
+        )
+        self.api_calls = counter(
+            "zen_flow_api_server_calls_total",
+            "Calls to the API server, every attempt; code is <error> without an answer.",
+            "operation",
+            "resource",
+            "code",
+            "success",
+        )
+        self.api_call_duration = histogram(
+            "zen_flow_api_server_call_duration_seconds",
+            "One call, without the wait for the client-side limit; watches are left out.",
+            CALL,
+            "operation",
+            "resource",
+        )
+        self.queue_waited = histogram(
+            "workqueue_queue_duration_seconds", "Wait in the queue.", WAITING, "name"
+        )
+        self.event_loop_lag = histogram(
+            "jobflow_event_loop_lag_seconds", "How late the event loop wakes a sleeper.", LAG
+        )
+        self.build_info = gauge("jobflow_build_info", "1, with the versions.", "version", "python")

@@ -1,0 +1,122 @@
+"""From one ledger to the next: what the metrics count.
+
+The engine knows nothing of metrics; what it decided is read off the difference of two ledgers. The
+census remembers what it has counted of each flow, so that a gauge goes down by exactly what it
+went up when the flow is gone, however the operator was restarted in between.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from jobflows.controller.metrics import Metrics
+from jobflows.engine import (
+    FRESH,
+    CompiledFlow,
+    FlowPhase,
+    Instant,
+    Ledger,
+    Reason,
+    StepPhase,
+    StepRecord,
+)
+
+
+@dataclass(slots=True)
+class _Counted:
+    namespace: str
+    phase: str
+    steps: Counter[str]
+
+
+class Census:
+    """Counts flows and steps by phase, and their transitions."""
+
+    def __init__(self, metrics: Metrics) -> None:
+        self._metrics = metrics
+        self._counted: dict[str, _Counted] = {}
+
+    def meet(
+        self, uid: str, namespace: str, phase: FlowPhase, steps: Iterable[str], *, new: bool
+    ) -> None:
+        """Count a flow that was not counted before; `new` when nobody ever wrote its status."""
+        if uid in self._counted:
+            return
+        counted = self._counted[uid] = _Counted(namespace, phase, Counter(steps))
+        before = "" if new else None
+        self._metrics.flow_phase(namespace, before, phase)
+        for step_phase, count in counted.steps.items():
+            self._metrics.step_phase(namespace, before, step_phase, count)
+
+    def leave(self, uid: str) -> None:
+        """A flow is gone."""
+        counted = self._counted.pop(uid, None)
+        if counted is None:
+            return
+        self._metrics.flow_phase(counted.namespace, counted.phase, None)
+        for phase, count in counted.steps.items():
+            self._metrics.step_phase(counted.namespace, phase, None, count)
+
+    def move(self, flow: CompiledFlow, before: Ledger, after: Ledger, now: Instant) -> None:
+        """Count the transitions between two ledgers of a flow that was met."""
+        counted = self._counted[flow.uid]
+        if after.phase != counted.phase:
+            self._metrics.flow_phase(flow.namespace, counted.phase, after.phase)
+            counted.phase = after.phase
+            if after.reason == Reason.FLOW_DEADLINE and after.phase.terminal:
+                self._metrics.timeout(flow.namespace, "jobflow_timeout")
+        if after.steps is before.steps:
+            return
+        for i, new in enumerate(after.steps):
+            old = before.steps[i] if before.steps else FRESH
+            if new is not old:
+                self._step_moved(counted, old, new, now)
+
+    def reject(self, uid: str, namespace: str) -> None:
+        """A flow failed before it started."""
+        counted = self._counted.get(uid)
+        if counted is not None and counted.phase != FlowPhase.FAILED:
+            self._metrics.flow_phase(namespace, counted.phase, FlowPhase.FAILED)
+            counted.phase = FlowPhase.FAILED
+
+    def _step_moved(
+        self, counted: _Counted, old: StepRecord, new: StepRecord, now: Instant
+    ) -> None:
+        metrics, namespace = self._metrics, counted.namespace
+        if new.phase != old.phase:
+            metrics.step_phase(namespace, old.phase, new.phase)
+            counted.steps[old.phase] -= 1
+            counted.steps[new.phase] += 1
+        if new.retries > old.retries or new.losses > old.losses:
+            cause = "disruption" if new.losses > old.losses else "failure"
+            metrics.step_retried(namespace, max(0.0, (new.retry_at or now) - now), cause)
+        if old.phase != new.phase:
+            self._approval_moved(namespace, old, new, now)
+        if new.phase.terminal and not old.phase.terminal:
+            self._step_ended(namespace, new, now)
+
+    def _approval_moved(
+        self, namespace: str, old: StepRecord, new: StepRecord, now: Instant
+    ) -> None:
+        if new.phase is StepPhase.PENDING_APPROVAL:
+            self._metrics.approval_pending(namespace, 1)
+        elif old.phase is StepPhase.PENDING_APPROVAL:
+            self._metrics.approval_pending(namespace, -1)
+            self._metrics.approval_answered(namespace, now - (old.started or now))
+
+    def _step_ended(self, namespace: str, record: StepRecord, now: Instant) -> None:
+        timed_out = record.reason == Reason.TIMEOUT
+        if record.attempt and record.started is not None:
+            seconds = now - record.started
+            if timed_out:
+                self._metrics.step_finished(namespace, seconds, "timeout")
+            elif record.phase is StepPhase.SUCCEEDED:
+                self._metrics.step_finished(namespace, seconds, "success")
+            else:
+                self._metrics.step_finished(namespace, seconds, "failure")
+        if timed_out:
+            self._metrics.timeout(namespace, "step_timeout")
+        if record.phase is StepPhase.FAILED:
+            self._metrics.step_error(namespace, str(record.reason) or "Unknown")

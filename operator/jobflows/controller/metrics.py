@@ -1,0 +1,227 @@
+"""What happened, in the operator's words; how Prometheus calls it is settled in `instruments.py`.
+
+One `Metrics` per process, handed to the operator, which calls it on its hot path: a call costs a
+microsecond or two, because the series of each combination of labels is looked up once and kept.
+Rules:
+- the gauges of phases are counted from transitions, never fall below zero, and start from what the
+  operator finds, so that a restart shows the same numbers;
+- a flow or step that is merely seen for the first time has made no transition.
+"""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Callable
+from typing import Any, Generic, Literal, TypeVar
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+
+from jobflows import __version__
+from jobflows.cluster.informer import Informer
+from jobflows.cluster.limiter import Limiter
+from jobflows.controller.instruments import Instruments
+from jobflows.controller.scrape import (
+    NAME,
+    InformerCollector,
+    LimiterCollector,
+    Queue,
+    QueueCollector,
+    mirrors,
+)
+
+M = TypeVar("M", Counter, Gauge, Histogram)
+
+StepResult = Literal["success", "failure", "timeout"]
+ReconcileResult = Literal["success", "error", "requeue", "requeue_after"]
+TimeoutKind = Literal["step_timeout", "jobflow_timeout"]
+
+
+class _Series(Generic[M]):
+    """The series of a metric by its label values, each resolved once."""
+
+    __slots__ = ("_known", "_metric")
+
+    def __init__(self, metric: M) -> None:
+        self._metric = metric
+        self._known: dict[tuple[str, ...], M] = {}
+
+    def __call__(self, *labels: str) -> M:
+        series = self._known.get(labels)
+        if series is None:
+            series = self._known[labels] = self._metric.labels(*labels)
+        return series
+
+
+class _Tally:
+    """A gauge that is counted up and down and cannot go below zero."""
+
+    __slots__ = ("_counts", "_series")
+
+    def __init__(self, gauge: Gauge) -> None:
+        self._series = _Series(gauge)
+        self._counts: dict[tuple[str, ...], int] = {}
+
+    def add(self, delta: int, *labels: str) -> None:
+        count = max(0, self._counts.get(labels, 0) + delta)
+        self._counts[labels] = count
+        self._series(*labels).set(count)
+
+
+class Metrics:
+    """Durations are seconds. `namespace` is the flow's."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        made = Instruments(registry)
+        self.registry = registry
+        self._flows = _Tally(made.flows)
+        self._flow_transitions = _Series(made.flow_transitions)
+        self._steps = _Tally(made.steps)
+        self._step_transitions = _Series(made.step_transitions)
+        self._step_duration = _Series(made.step_duration)
+        self._step_errors = _Series(made.step_errors)
+        self._step_retries = _Series(made.step_retries)
+        self._retry_backoff = _Series(made.retry_backoff)
+        self._queued_steps = _Tally(made.queued_steps)
+        self._approvals_pending = _Tally(made.approvals_pending)
+        self._approval_latency = _Series(made.approval_latency)
+        self._timeouts = _Series(made.timeouts)
+        self._reconciliations = _Series(made.reconciliations)
+        self._reconciliation_errors = _Series(made.reconciliation_errors)
+        self._reconciliation_duration = made.reconciliation_duration
+        self._dag_computation = made.dag_computation
+        self._dag_cache_requests = made.dag_cache_requests
+        self._dag_cache_hits = made.dag_cache_hits
+        self._status_updates = _Series(made.status_updates)
+        self._status_duration = made.status_duration
+        self._api_calls: dict[tuple[str, str, str], tuple[Counter, Histogram | None]] = {}
+        self._api_call_counts = made.api_calls
+        self._api_call_duration = made.api_call_duration
+        self._queue_waited = made.queue_waited.labels(NAME)
+        self._event_loop_lag = made.event_loop_lag
+        self._informers: InformerCollector | None = None
+        made.build_info.labels(__version__, platform.python_version()).set(1)
+        for result in ("success", "error"):  # so that the first error is a rise from zero
+            self._reconciliations(result)
+        for success in ("true", "false"):
+            self._status_updates(success)
+        for mirror in mirrors(
+            made.reconciliations, made.reconciliation_errors, made.reconciliation_duration
+        ):
+            registry.register(mirror)
+
+    def flow_phase(self, namespace: str, old: str | None, new: str | None) -> None:
+        """A flow went from one phase to another.
+
+        `old` None: first seen (after a restart, say), no transition. `old` "": a new flow without
+        a status, which does enter `new`. `new` None: deleted.
+        """
+        if old == new:
+            return
+        if old:
+            self._flows.add(-1, namespace, old)
+        if new:
+            self._flows.add(1, namespace, new)
+            if old is not None:
+                self._flow_transitions(namespace, new).inc()
+
+    def step_phase(self, namespace: str, old: str | None, new: str | None, count: int = 1) -> None:
+        """`count` steps went from one phase to another; `old` and `new` as for `flow_phase`."""
+        if old == new or count < 1:
+            return
+        if old:
+            self._steps.add(-count, namespace, old)
+        if new:
+            self._steps.add(count, namespace, new)
+            if old is not None:
+                self._step_transitions(namespace, new).inc(count)
+
+    def step_finished(self, namespace: str, seconds: float, result: StepResult) -> None:
+        """A step reached its end, `seconds` after its first attempt started."""
+        self._step_duration(namespace, result).observe(seconds)
+
+    def step_retried(self, namespace: str, backoff_seconds: float, cause: str) -> None:
+        """A step will be tried again; `cause` is one of a handful (OOMKilled, Deadline, ...)."""
+        self._step_retries(namespace, cause).inc()
+        self._retry_backoff(namespace).observe(backoff_seconds)
+
+    def step_error(self, namespace: str, error_type: str) -> None:
+        """An attempt failed, whether or not another follows."""
+        self._step_errors(namespace, error_type).inc()
+
+    def steps_queued(self, namespace: str, delta: int) -> None:
+        """So many more (or fewer) steps may run but are not started."""
+        self._queued_steps.add(delta, namespace)
+
+    def timeout(self, namespace: str, kind: TimeoutKind) -> None:
+        """A deadline passed."""
+        self._timeouts(namespace, kind).inc()
+
+    def approval_pending(self, namespace: str, delta: int) -> None:
+        """So many more (or fewer) steps wait for a person."""
+        self._approvals_pending.add(delta, namespace)
+
+    def approval_answered(self, namespace: str, seconds: float) -> None:
+        """A person approved or rejected, `seconds` after being asked."""
+        self._approval_latency(namespace).observe(seconds)
+
+    def reconciled(self, seconds: float, result: ReconcileResult) -> None:
+        """A worker is done with a flow."""
+        self._reconciliations(result).inc()
+        self._reconciliation_duration.observe(seconds)
+
+    def reconcile_error(self, error_type: str) -> None:
+        """A reconcile failed; `error_type` is the exception's class or a fixed word."""
+        self._reconciliation_errors(error_type).inc()
+
+    def api_call(self, operation: str, resource: str, status: str, seconds: float) -> None:
+        """One attempt of one call. The signature is `Client`'s `Observe`."""
+        key = (operation, resource, status)
+        known = self._api_calls.get(key)
+        if known is None:
+            success = "true" if status.startswith("2") else "false"
+            duration = self._api_call_duration.labels(operation, resource)
+            # A watch lasts as long as the server lets it: no latency to speak of.
+            known = self._api_calls[key] = (
+                self._api_call_counts.labels(operation, resource, status, success),
+                duration if operation != "watch" else None,
+            )
+        known[0].inc()
+        if known[1] is not None:
+            known[1].observe(seconds)
+
+    def status_updated(self, seconds: float, ok: bool) -> None:
+        """A flow's status was written, or could not be."""
+        self._status_updates("true" if ok else "false").inc()
+        self._status_duration.observe(seconds)
+
+    def dag_compiled(self, seconds: float) -> None:
+        """A graph was built."""
+        self._dag_computation.observe(seconds)
+
+    def dag_cache(self, requests: int, hits: int) -> None:
+        """So many more requests to the graph cache, and so many of them answered from it."""
+        self._dag_cache_requests.inc(requests)
+        self._dag_cache_hits.inc(hits)
+
+    def queue_waited(self, seconds: float) -> None:
+        """A key was taken from the queue after so long."""
+        self._queue_waited.observe(seconds)
+
+    def event_loop_lag(self, seconds: float) -> None:
+        """A timer fired so late."""
+        self._event_loop_lag.observe(seconds)
+
+    def watch_queue(self, queue: Queue, *, workers: int, now: Callable[[], float]) -> None:
+        """Show this queue's depth, counters and work. `now` is the loop's time. Once a process."""
+        self.registry.register(QueueCollector(queue, workers, now))
+
+    def watch_informer(self, informer: Informer[Any], *, now: Callable[[], float]) -> None:
+        """Show this informer under its resource's name. `now` is the loop's time."""
+        if self._informers is None:
+            self._informers = InformerCollector(now)
+            self.registry.register(self._informers)
+        self._informers.add(informer)
+
+    def watch_limiter(self, limiter: Limiter) -> None:
+        """Show the client-side rate limit. Once a process."""
+        self.registry.register(LimiterCollector(limiter))

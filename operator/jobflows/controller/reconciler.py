@@ -1,0 +1,282 @@
+"""One reconcile of one flow: compile, observe, plan, carry out.
+
+It asks what is and never what happened, so it may run at any time and any number of times. All that
+it decides goes into the flow's ledger in memory first; effects and the status follow from there.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+
+from jobflows.api.model import JobFlow
+from jobflows.api.validation import check
+from jobflows.cluster.clock import Clock
+from jobflows.cluster.events import EventRecorder
+from jobflows.cluster.resources import JOBFLOWS, ObjectRef
+from jobflows.controller.effects import Effects
+from jobflows.controller.flowstate import FlowState
+from jobflows.controller.glance import glance_policy, glance_status, promises_job_ttl
+from jobflows.controller.measure import Census
+from jobflows.controller.metrics import Metrics
+from jobflows.controller.settings import Settings
+from jobflows.controller.status_writer import StatusWriter
+from jobflows.controller.world import World
+from jobflows.dag import CompileCache
+from jobflows.engine import (
+    CompiledFlow,
+    Event,
+    FlowPhase,
+    Instant,
+    Ledger,
+    Plan,
+    Reason,
+    StartAttempt,
+    edit,
+    invalid_conditions,
+    plan,
+    read_status,
+)
+from jobflows.engine.times import parse_rfc3339, rfc3339
+from jobflows.manifests.records import FlowRecord
+
+PEOPLE = frozenset({Reason.AWAITING_APPROVAL, Reason.APPROVED, "SpecChangeApplied"})
+"""Normal events that are told by default: they are about what people do, or have to do."""
+
+log = logging.getLogger(__name__)
+
+
+class InvalidFlow(Exception):
+    """The validator rejects the flow; `problems` are its words, one each."""
+
+    def __init__(self, problems: list[str]) -> None:
+        super().__init__("; ".join(problems))
+        self.problems = problems
+
+
+class Reconciler:
+    """`wake` is asked to have a flow reconciled again at a point in time."""
+
+    def __init__(
+        self,
+        *,
+        world: World,
+        effects: Effects,
+        status: StatusWriter,
+        events: EventRecorder,
+        metrics: Metrics,
+        census: Census,
+        settings: Settings,
+        clock: Clock,
+        wake: Callable[[str, Instant], None],
+    ) -> None:
+        self.cache: CompileCache[CompiledFlow] = CompileCache()
+        self._world = world
+        self._effects = effects
+        self._status = status
+        self._events = events
+        self._metrics = metrics
+        self._census = census
+        self._settings = settings
+        self._clock = clock
+        self._wake = wake
+
+    async def reconcile(self, uid: str) -> None:
+        """Bring one flow as far as it can go now; raises what has to be tried again."""
+        state = self._world.flows.get(uid)
+        if state is None or state.record is None:
+            return
+        if state.record.metadata.deletionTimestamp is not None:
+            return
+        if state.ledger is None and self._rests(state):
+            return
+        now = self._clock.now()
+        try:
+            flow = self._compile(state)
+        except InvalidFlow as invalid:
+            await self._reject(state, invalid.problems, now)
+            return
+        self._load(state, flow, now)
+        before = state.ledger or Ledger()
+        seen = state.observe(
+            flow, now, peers=self._world.peers(state), window=self._settings.start_window
+        )
+        try:
+            answer = plan(flow, before, seen, now)
+            await self._follow(state, flow, before, answer, now)
+        except BaseException:
+            state.all_dirty = True  # whatever was seen has to be looked at again
+            raise
+
+    async def _follow(
+        self, state: FlowState, flow: CompiledFlow, before: Ledger, answer: Plan, now: Instant
+    ) -> None:
+        if self._settings.dry_run:
+            self._tell_dry_run(flow, answer)
+            return
+        state.ledger = answer.ledger
+        self._census.move(flow, before, answer.ledger, now)
+        for event in answer.events:
+            self._announce(state, event)
+        ended = answer.ledger.phase.terminal and not before.phase.terminal
+        if answer.ledger != state.ledger_on_record:
+            self._status.mark(state, urgent=ended)
+        if ended:
+            self._world.finished(state)
+        if answer.wake_at is not None:
+            self._wake(state.uid, answer.wake_at)
+        if answer.actions:
+            starts = sum(isinstance(action, StartAttempt) for action in answer.actions)
+            self._metrics.steps_queued(flow.namespace, starts)
+            try:
+                await self._effects.carry_out(state, flow, answer.actions)
+            finally:
+                self._metrics.steps_queued(flow.namespace, -starts)
+        self.release(state)
+
+    def release(self, state: FlowState) -> None:
+        """Forget the compiled form of a flow that has ended, once that is on record."""
+        ledger = state.ledger
+        if ledger is None or not ledger.phase.terminal or ledger != state.ledger_on_record:
+            return
+        live = any(attempt.is_live for group in state.attempts.values() for attempt in group)
+        if live or (state.flow is not None and state.flow.steps_with_ttl and state.jobs):
+            return
+        state.release()
+        self.cache.drop(state.uid)
+
+    def _rests(self, state: FlowState) -> bool:
+        """Whether a flow is finished and has nothing to do but wait for its TTL."""
+        record = state.record
+        assert record is not None  # the caller has looked
+        status = glance_status(record)
+        if not status.phase.terminal or status.finished is None:
+            return False
+        meta = record.metadata
+        phases = [step.phase for step in status.steps]
+        self._census.meet(meta.uid, meta.namespace, status.phase, phases, new=False)
+        succeeded = {step.name for step in status.steps if step.phase == "Succeeded"}
+        for name, jobs in state.jobs.items():
+            over = (job.condition("Complete") or job.condition("Failed") for job in jobs.values())
+            if name not in succeeded and not all(over):
+                return False
+        if state.jobs and promises_job_ttl(record):
+            return False
+        expires = status.finished + glance_policy(record).ttl_seconds_after_finished
+        if self._clock.now() >= expires or _is_mended(record.decoded_status(), record):
+            return False
+        self._wake(state.uid, expires)
+        return True
+
+    def _compile(self, state: FlowState) -> CompiledFlow:
+        record = state.record
+        assert record is not None  # the caller has looked
+
+        def build() -> CompiledFlow:
+            started = asyncio.get_running_loop().time()
+            checked = check(record.document())
+            if checked.problems or checked.flow is None:
+                raise InvalidFlow([str(problem) for problem in checked.problems])
+            flow: JobFlow = checked.flow
+            created = parse_rfc3339(record.metadata.creationTimestamp) or 0.0
+            compiled = CompiledFlow.compile(flow, created=created)
+            self._metrics.dag_compiled(asyncio.get_running_loop().time() - started)
+            return compiled
+
+        hits = self.cache.hits
+        try:
+            return self.cache.get(state.uid, record.metadata.generation, build)
+        finally:
+            self._metrics.dag_cache(1, self.cache.hits - hits)
+
+    def _load(self, state: FlowState, flow: CompiledFlow, now: Instant) -> None:
+        """Get the ledger ready for this compiled flow: read, carried over an edit, or as it is."""
+        record = state.record
+        assert record is not None  # the caller has looked
+        if state.ledger is None:
+            status = record.decoded_status()
+            fresh = status.get("reason") == Reason.INVALID and _is_mended(status, record)
+            state.ledger = Ledger() if fresh else read_status(flow, status)
+            state.ledger_on_record = None if fresh else state.ledger
+            state.adopt(flow)
+            self._census.meet(
+                flow.uid,
+                flow.namespace,
+                state.ledger.phase,
+                [step.phase for step in state.ledger.steps] or ["Pending"] * len(flow.steps),
+                new=not status.get("phase"),
+            )
+        elif state.flow is not None and state.flow.generation != flow.generation:
+            state.ledger, events = edit(state.flow, flow, state.ledger)
+            state.ledger_on_record = None
+            state.adopt(flow)
+            for event in events:
+                self._announce(state, event)
+        elif state.flow is None:
+            state.adopt(flow)
+
+    async def _reject(self, state: FlowState, problems: list[str], now: Instant) -> None:
+        """Say what is wrong. A flow that has not started fails; one that runs only holds still."""
+        record = state.record
+        assert record is not None  # the caller has looked
+        generation = record.metadata.generation
+        if state.invalid_generation == generation:
+            return
+        status = record.decoded_status()
+        final = status.get("phase") in (None, "", str(FlowPhase.PENDING)) and state.ledger is None
+        words = "; ".join(problems)
+        patch = {
+            "observedGeneration": generation,
+            "conditions": invalid_conditions(
+                problems,
+                generation=generation,
+                now=now,
+                final=final,
+                before=status.get("conditions") or (),
+            ),
+        }
+        if final:
+            self._census.reject(state.uid, record.metadata.namespace)
+            patch |= {
+                "phase": str(FlowPhase.FAILED),
+                "reason": str(Reason.INVALID),
+                "message": words[:1024],
+                "completionTime": rfc3339(now),
+            }
+        self._announce(state, Event(Reason.INVALID, words, warning=True))
+        self._metrics.reconcile_error("invalid")
+        phase = FlowPhase(status.get("phase") or FlowPhase.PENDING)
+        self._census.meet(state.uid, record.metadata.namespace, phase, (), new=not status)
+        if not self._settings.dry_run:
+            await self._status.put(state, patch)
+        state.invalid_generation = generation
+
+    def _announce(self, state: FlowState, event: Event) -> None:
+        record = state.record
+        assert record is not None  # only live flows are planned
+        meta = record.metadata
+        words = f"{event.step}: {event.message}" if event.step else event.message
+        log.info(
+            "%s: %s",
+            event.reason,
+            event.message,
+            extra={"flow": meta.name, "namespace": meta.namespace, "step": event.step},
+        )
+        wanted = self._settings.events
+        if wanted == "none" or not (wanted == "all" or event.warning or event.reason in PEOPLE):
+            return
+        regarding = ObjectRef(JOBFLOWS.api_version, "JobFlow", meta.namespace, meta.name, meta.uid)
+        self._events.record(
+            regarding, str(event.reason), words, type="Warning" if event.warning else "Normal"
+        )
+
+    def _tell_dry_run(self, flow: CompiledFlow, answer: Plan) -> None:
+        for action in answer.actions:
+            log.info("dry run: %s", action, extra={"flow": flow.name, "namespace": flow.namespace})
+
+
+def _is_mended(status: dict[str, object], record: FlowRecord) -> bool:
+    """Whether a flow that was rejected before it started has been edited since."""
+    generation = record.metadata.generation
+    return status.get("reason") == Reason.INVALID and status.get("observedGeneration") != generation

@@ -1,0 +1,145 @@
+"""Ledgers become statuses: late enough to be few, early enough to be useful.
+
+A flow's status is written at most once per batch period, at once when the flow ends, and never
+when nothing changed. Only changed top-level fields are sent. Starting a step never waits for this;
+stopping one does (`flush`), because an outcome must be on record before its traces are removed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+from typing import Any
+
+from jobflows.cluster.client import Client
+from jobflows.cluster.clock import Clock
+from jobflows.cluster.errors import ApiError
+from jobflows.cluster.informer import Informer
+from jobflows.cluster.resources import JOBFLOWS
+from jobflows.cluster.transport import TransportError
+from jobflows.controller.flowstate import FlowState
+from jobflows.controller.metrics import Metrics
+from jobflows.engine import conditions, write_status
+from jobflows.manifests.records import FlowRecord
+
+RETRY_SECONDS = 2.0
+
+log = logging.getLogger(__name__)
+
+
+class StatusWriter:
+    """One for all flows. `after_write` is told when what a flow's ledger says is on record."""
+
+    def __init__(
+        self,
+        client: Client,
+        flows: Informer[FlowRecord],
+        *,
+        clock: Clock,
+        period: float,
+        metrics: Metrics,
+        after_write: Callable[[FlowState], None],
+    ) -> None:
+        self._client = client
+        self._flows = flows
+        self._clock = clock
+        self._period = period
+        self._metrics = metrics
+        self._after_write = after_write
+        self._due: dict[str, tuple[FlowState, asyncio.TimerHandle]] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    def mark(self, state: FlowState, *, urgent: bool = False) -> None:
+        """The ledger of a flow has changed: have it written soon, or now."""
+        waiting = self._due.get(state.uid)
+        if waiting is not None:
+            if not urgent:
+                return
+            waiting[1].cancel()
+        delay = 0.0 if urgent else self._period
+        timer = asyncio.get_running_loop().call_later(delay, self._fire, state)
+        self._due[state.uid] = (state, timer)
+
+    async def flush(self, state: FlowState) -> None:
+        """Return when the ledger as it is now is on record; raises what the API server says."""
+        waiting = self._due.pop(state.uid, None)
+        if waiting is not None:
+            waiting[1].cancel()
+        await self._write_ledger(state)
+
+    async def drain(self) -> None:
+        """Write all that waits; for a clean stop. Failures are logged: a restart makes them good."""
+        waiting = [state for state, timer in self._due.values() if not timer.cancel()]
+        self._due.clear()
+        for state in waiting:
+            self._spawn(state)
+        while self._tasks:
+            await asyncio.wait(self._tasks)
+
+    def forget(self, state: FlowState) -> None:
+        """The flow is gone: nothing is written to it any more."""
+        waiting = self._due.pop(state.uid, None)
+        if waiting is not None:
+            waiting[1].cancel()
+
+    async def put(self, state: FlowState, status: dict[str, Any]) -> None:
+        """Bring the status on the API server to `status`, with one patch or none."""
+        record = state.record
+        if record is None:
+            return
+        known = record.decoded_status()
+        patch = {key: value for key, value in status.items() if known.get(key) != value}
+        if not patch.keys() - {"estimatedCompletionTime"}:
+            return
+        body = {"metadata": {"uid": state.uid}, "status": patch}
+        loop = asyncio.get_running_loop()
+        started = loop.time()
+        meta = record.metadata
+        try:
+            answer = await self._client.patch(
+                JOBFLOWS, meta.namespace, meta.name, body, subresource="status"
+            )
+        except ApiError as error:
+            if error.not_found or error.is_conflict:  # gone, or another flow of that name
+                return
+            self._metrics.status_updated(loop.time() - started, ok=False)
+            raise
+        except TransportError:
+            self._metrics.status_updated(loop.time() - started, ok=False)
+            raise
+        self._metrics.status_updated(loop.time() - started, ok=True)
+        self._flows.observe(self._flows.decode(answer))
+
+    def _fire(self, state: FlowState) -> None:
+        self._due.pop(state.uid, None)
+        self._spawn(state)
+
+    def _spawn(self, state: FlowState) -> None:
+        task = asyncio.get_running_loop().create_task(self._write_or_retry(state))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _write_or_retry(self, state: FlowState) -> None:
+        try:
+            await self._write_ledger(state)
+        except (ApiError, TransportError) as error:
+            log.warning("status not written, will be tried again: %s", error)
+            if state.record is not None and state.uid not in self._due:
+                timer = asyncio.get_running_loop().call_later(RETRY_SECONDS, self._fire, state)
+                self._due[state.uid] = (state, timer)
+
+    async def _write_ledger(self, state: FlowState) -> None:
+        async with state.writing:
+            flow, ledger, record = state.flow, state.ledger, state.record
+            if flow is None or ledger is None or record is None:
+                return
+            if ledger == state.ledger_on_record:
+                return
+            now = self._clock.now()
+            status = write_status(flow, ledger, now)
+            before = record.decoded_status().get("conditions") or ()
+            status["conditions"] = conditions(ledger, flow.generation, now, before)
+            await self.put(state, status)
+            state.ledger_on_record = ledger
+        self._after_write(state)

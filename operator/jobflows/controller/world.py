@@ -1,0 +1,195 @@
+"""The index: from a Job or pod to its flow, and from an event to a key in the queue.
+
+Called by the three informers with every difference they find. It holds no truth of its own; what
+it keeps is the informers' content, arranged by flow.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from jobflows.controller.flowstate import FlowState
+from jobflows.controller.glance import glance_policy, glance_status
+from jobflows.controller.workqueue import Priority
+from jobflows.engine import Peer
+from jobflows.engine.times import parse_rfc3339
+from jobflows.manifests import labels
+from jobflows.manifests.records import FlowRecord, JobRecord, Meta, PodRecord
+
+Enqueue = Callable[[str, Priority], None]
+
+
+class World:
+    """Flow states by UID. `enqueue` is told which flow has news, and how urgent it is."""
+
+    def __init__(self, enqueue: Enqueue, forget: Callable[[FlowState], None]) -> None:
+        self.flows: dict[str, FlowState] = {}
+        self._enqueue = enqueue
+        self._forget = forget
+        self._groups: dict[tuple[str, str], dict[str, FlowState]] = {}
+
+    def flow_changed(self, old: FlowRecord | None, new: FlowRecord | None) -> None:
+        """A JobFlow was added, changed or deleted."""
+        if new is None:
+            if old is not None:
+                self._flow_gone(old)
+            return
+        uid = new.metadata.uid
+        state = self._state(uid)
+        state.record = new
+        if old is None or old.metadata.generation != new.metadata.generation:
+            self._regroup(state, old, new)
+        if old is None:
+            self._enqueue(uid, Priority.RESYNC)
+        elif _person_changed(old.metadata, new.metadata):
+            self._enqueue(uid, Priority.USER)
+
+    def job_changed(self, old: JobRecord | None, new: JobRecord | None) -> None:
+        """A Job was added, changed or deleted."""
+        meta = (new or old).metadata  # type: ignore[union-attr] # one of them is there
+        place = _place(meta)
+        if place is None:
+            return
+        uid, step, attempt = place
+        state = self._state(uid)
+        if new is not None:
+            state.jobs.setdefault(step, {})[attempt] = new
+        else:
+            _drop(state.jobs, step, attempt)
+        self._touched(state, step)
+
+    def pod_changed(self, old: PodRecord | None, new: PodRecord | None) -> None:
+        """A pod was added, changed or deleted."""
+        meta = (new or old).metadata  # type: ignore[union-attr] # one of them is there
+        place = _place(meta)
+        if place is None:
+            return
+        uid, step, attempt = place
+        state = self._state(uid)
+        pods = state.pods.setdefault(step, {}).setdefault(attempt, {})
+        if new is not None:
+            pods[meta.uid] = new
+        else:
+            pods.pop(meta.uid, None)
+            if not pods:
+                _drop(state.pods, step, attempt)
+        if old is None or new is None or old.status != new.status:
+            self._touched(state, step)
+
+    def peers(self, state: FlowState) -> list[Peer]:
+        """The other unfinished flows of a flow's concurrency group."""
+        group = _group(state.record)
+        if state.record is None or not group:
+            return []
+        found = []
+        for other in self._groups.get((state.record.metadata.namespace, group), {}).values():
+            peer = _peer(other)
+            if other.uid != state.uid and peer is not None and not peer.phase.terminal:
+                found.append(peer)
+        return found
+
+    def finished(self, state: FlowState) -> None:
+        """A flow ended: those of its group that wait for it have news."""
+        group = _group(state.record)
+        if state.record is None or not group:
+            return
+        for uid in self._groups.get((state.record.metadata.namespace, group), {}):
+            if uid != state.uid:
+                self._enqueue(uid, Priority.EVENT)
+
+    def _state(self, uid: str) -> FlowState:
+        state = self.flows.get(uid)
+        if state is None:
+            state = self.flows[uid] = FlowState(uid)
+        return state
+
+    def _touched(self, state: FlowState, step: str) -> None:
+        state.touch(step)
+        if state.record is not None:
+            self._enqueue(state.uid, Priority.EVENT)
+        elif not state.jobs and not state.pods:
+            self.flows.pop(state.uid, None)
+
+    def _flow_gone(self, old: FlowRecord) -> None:
+        state = self.flows.get(old.metadata.uid)
+        if state is None:
+            return
+        self.finished(state)
+        group = _group(old)
+        if group:
+            self._leave(old.metadata.namespace, group, state.uid)
+        state.record = None
+        self._forget(state)
+        state.release()
+        if not state.jobs and not state.pods:
+            del self.flows[state.uid]
+
+    def _regroup(self, state: FlowState, old: FlowRecord | None, new: FlowRecord) -> None:
+        before = _group(old)
+        after = _group(new)
+        if before and before != after:
+            self._leave(new.metadata.namespace, before, state.uid)
+        if after:
+            self._groups.setdefault((new.metadata.namespace, after), {})[state.uid] = state
+            self.finished(state)  # a newcomer with Replace is news for the others, too
+
+    def _leave(self, namespace: str, group: str, uid: str) -> None:
+        members = self._groups.get((namespace, group), {})
+        members.pop(uid, None)
+        if not members:
+            self._groups.pop((namespace, group), None)
+
+
+def _place(meta: Meta) -> tuple[str, str, int] | None:
+    """(flow UID, step, attempt) from our labels; None for an object that only looks like ours."""
+    try:
+        return (
+            meta.labels[labels.FLOW_UID],
+            meta.labels[labels.STEP],
+            int(meta.labels[labels.ATTEMPT]),
+        )
+    except (KeyError, ValueError):
+        return None
+
+
+def _drop(
+    by_step: dict[str, dict[int, JobRecord]] | dict[str, dict[int, dict[str, PodRecord]]],
+    step: str,
+    attempt: int,
+) -> None:
+    attempts = by_step.get(step, {})
+    attempts.pop(attempt, None)
+    if not attempts:
+        by_step.pop(step, None)
+
+
+def _person_changed(old: Meta, new: Meta) -> bool:
+    """Whether more than our own status write changed."""
+    return (
+        old.generation != new.generation
+        or old.annotations != new.annotations
+        or old.deletionTimestamp != new.deletionTimestamp
+    )
+
+
+def _group(record: FlowRecord | None) -> str:
+    if record is None:
+        return ""
+    return glance_policy(record).concurrency_group or record.metadata.generateName
+
+
+def _peer(state: FlowState) -> Peer | None:
+    record = state.record
+    if record is None:
+        return None
+    if state.ledger is not None:
+        phase = state.ledger.phase
+    else:
+        phase = glance_status(record).phase
+    return Peer(
+        uid=state.uid,
+        name=record.metadata.name,
+        created=parse_rfc3339(record.metadata.creationTimestamp) or 0.0,
+        phase=phase,
+        replaces=glance_policy(record).concurrency_policy == "Replace",
+    )

@@ -1,0 +1,177 @@
+"""One attempt of a step as a `batch/v1` Job.
+
+What the template says is kept; only this is added or changed:
+- name, namespace, owner, and the labels by which attempts are found again;
+- `restartPolicy: Never` and `backoffLimit: 0` where the template is silent: retries are the
+  flow's, counted and spaced by `retryPolicy`, and not multiplied by the Job's own six;
+- `ttlSecondsAfterFinished` is taken off: the operator deletes the Job itself, after the outcome is
+  on record;
+- `terminationMessagePolicy: FallbackToLogsOnError` where silent, so that `kubectl describe` can
+  tell why a step failed;
+- JOBFLOW_FLOW, JOBFLOW_STEP and JOBFLOW_ATTEMPT in every container.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from jobflows.api.placeholders import substitute
+from jobflows.engine import CompiledFlow
+from jobflows.manifests import labels
+from jobflows.manifests.parameters import Referenced, fill_container, referenced_parameters
+from jobflows.manifests.resources import (
+    claim_names,
+    config_map_names,
+    flow_labels,
+    owner_reference,
+)
+
+
+def build_job(
+    flow: CompiledFlow, step: int, attempt: int, parameters: Mapping[str, str]
+) -> dict[str, Any]:
+    """Return the manifest of attempt `attempt` (1 is the first) of step `step` (its index).
+
+    `parameters` are the step's values by name, as the plan resolved them.
+    """
+    spec = flow.steps[step].spec
+    template = spec.template or {}
+    job_spec: dict[str, Any] = dict(template.get("spec") or {})
+    job_spec.pop("ttlSecondsAfterFinished", None)
+    pod: dict[str, Any] = dict(job_spec.get("template") or {})
+    marks = {
+        **flow_labels(flow),
+        labels.STEP: spec.name,
+        labels.ATTEMPT: str(attempt),
+    }
+    maps = config_map_names(flow.name, flow.resources)
+    references = referenced_parameters(spec.inputs.parameters, maps)
+    pod_metadata = substitute(pod.get("metadata") or {}, parameters)
+    pod["metadata"] = {
+        **pod_metadata,
+        "labels": {**(pod_metadata.get("labels") or {}), **marks},
+    }
+    pod["spec"] = _pod_spec(flow, pod.get("spec") or {}, parameters, references, _env(marks, flow))
+    job_spec = {
+        **substitute({k: v for k, v in job_spec.items() if k != "template"}, parameters),
+        "template": pod,
+    }
+    _settle_failure_policy(flow, job_spec)
+    metadata = substitute(template.get("metadata") or {}, parameters)
+    own = substitute(spec.metadata.model_dump(), parameters)
+    annotations = {**(metadata.get("annotations") or {}), **own["annotations"]}
+    return {
+        "apiVersion": "batch/v1",
+        "kind": "Job",
+        "metadata": {
+            "name": labels.job_name(flow.name, spec.name, attempt),
+            "namespace": flow.namespace,
+            "labels": {**(metadata.get("labels") or {}), **own["labels"], **marks},
+            **({"annotations": annotations} if annotations else {}),
+            "ownerReferences": [owner_reference(flow)],
+        },
+        "spec": job_spec,
+    }
+
+
+def _env(marks: Mapping[str, str], flow: CompiledFlow) -> list[dict[str, str]]:
+    return [
+        {"name": "JOBFLOW_FLOW", "value": flow.name},
+        {"name": "JOBFLOW_STEP", "value": marks[labels.STEP]},
+        {"name": "JOBFLOW_ATTEMPT", "value": marks[labels.ATTEMPT]},
+    ]
+
+
+def _pod_spec(
+    flow: CompiledFlow,
+    template: Mapping[str, Any],
+    values: Mapping[str, str],
+    references: Mapping[str, Referenced],
+    env: list[dict[str, str]],
+) -> dict[str, Any]:
+    groups = ("initContainers", "containers")
+    pod: dict[str, Any] = substitute({k: v for k, v in template.items() if k not in groups}, values)
+    pod = {"restartPolicy": "Never", **pod}
+    maps = config_map_names(flow.name, flow.resources)
+    claims = claim_names(flow.name, flow.resources)
+    for group in groups:
+        if template.get(group):
+            pod[group] = [
+                _container(container, values, references, env, maps)
+                for container in template[group]
+            ]
+    if pod.get("volumes"):
+        pod["volumes"] = [_rename(volume, maps, claims) for volume in pod["volumes"]]
+    return pod
+
+
+def _container(
+    template: Mapping[str, Any],
+    values: Mapping[str, str],
+    references: Mapping[str, Referenced],
+    env: list[dict[str, str]],
+    maps: Mapping[str, str],
+) -> dict[str, Any]:
+    container = fill_container(template, values, references)
+    own = {variable.get("name") for variable in container.get("env") or ()}
+    container["env"] = [
+        *(variable for variable in env if variable["name"] not in own),
+        *(_rename(variable, maps, {}) for variable in container.get("env") or ()),
+    ]
+    if container.get("envFrom"):
+        container["envFrom"] = [_rename(source, maps, {}) for source in container["envFrom"]]
+    container.setdefault("terminationMessagePolicy", "FallbackToLogsOnError")
+    return container
+
+
+def _rename(tree: Any, maps: Mapping[str, str], claims: Mapping[str, str]) -> Any:
+    """Replace template names by object names wherever a volume or variable refers to one."""
+    if isinstance(tree, list):
+        return [_rename(item, maps, claims) for item in tree]
+    if not isinstance(tree, dict):
+        return tree
+    renamed = {}
+    for key, value in tree.items():
+        if key in ("configMap", "configMapRef", "configMapKeyRef") and isinstance(value, dict):
+            name = value.get("name")
+            renamed[key] = {**value, "name": maps.get(name, name)} if name else value
+        elif key == "persistentVolumeClaim" and isinstance(value, dict):
+            name = value.get("claimName", "")
+            renamed[key] = {**value, "claimName": claims.get(name, name)}
+        else:
+            renamed[key] = _rename(value, maps, claims)
+    return renamed
+
+
+def _settle_failure_policy(flow: CompiledFlow, job: dict[str, Any]) -> None:
+    """Fill in `backoffLimit`, and hand the flow's FailJob rules to a Job that retries by itself.
+
+    Ignore and Count mean something else to a Job (start the pod again) than to a flow (do not fail
+    the step), so they stay with the engine.
+    """
+    if job["template"]["spec"]["restartPolicy"] != "Never":
+        return
+    job.setdefault("backoffLimit", 0)
+    rules = [
+        {
+            "action": "FailJob",
+            "onExitCodes": {
+                "containerName": rule.on_exit_codes.container_name,
+                "operator": rule.on_exit_codes.operator,
+                "values": values,
+            },
+        }
+        for rule in flow.failure_rules
+        if rule.action == "FailJob"
+        and (values := sorted(set(rule.on_exit_codes.values) - {0}))
+        and _has_container(job, rule.on_exit_codes.container_name)
+    ]
+    if rules and job["backoffLimit"] > 0:
+        job.setdefault("podFailurePolicy", {"rules": rules})
+
+
+def _has_container(job: Mapping[str, Any], name: str) -> bool:
+    pod = job["template"]["spec"]
+    groups = [*(pod.get("containers") or ()), *(pod.get("initContainers") or ())]
+    return any(container.get("name") == name for container in groups)

@@ -1,0 +1,47 @@
+"""Names that tie an object to its flow. Users select by them, the informer indexes by them."""
+
+from __future__ import annotations
+
+import hashlib
+
+from jobflows.api.model import GROUP
+
+MANAGER = "jobflow"
+
+FLOW = f"{GROUP}/flow"
+FLOW_UID = f"{GROUP}/flow-uid"
+STEP = f"{GROUP}/step"
+ATTEMPT = f"{GROUP}/attempt"
+MANAGED_BY = f"{GROUP}/managed-by"
+
+SELECTOR = f"{MANAGED_BY}={MANAGER}"
+"""Label selector of everything the operator creates."""
+
+NAME_LENGTH = 63
+"""Longest label value, and so the longest Job name: Kubernetes labels pods with it."""
+
+
+def job_name(flow: str, step: str, attempt: int) -> str:
+    """The name of an attempt's Job: `<flow>-<step>-<attempt>`.
+
+    Names too long for a label are cut, and end in 80 bits of a hash over the whole, so that two
+    long names never meet.
+    """
+    name = f"{flow}-{step}-{attempt}"
+    if len(name) <= NAME_LENGTH and "." not in flow:
+        return name
+    digest = _digest(f"{flow}/{step}/{attempt}")
+    kept = name.replace(".", "-")[: NAME_LENGTH - len(digest) - 1].rstrip("-")
+    return f"{kept}-{digest}"
+
+
+def label_value(name: str) -> str:
+    """A name as a label value; longer ones are cut and made unique by a hash."""
+    if len(name) <= NAME_LENGTH:
+        return name
+    digest = _digest(name)
+    return f"{name[: NAME_LENGTH - len(digest) - 1].rstrip('-.')}-{digest}"
+
+
+def _digest(text: str) -> str:
+    return hashlib.blake2b(text.encode(), digest_size=10).hexdigest()

@@ -1,0 +1,22 @@
+"""Flows that are refused: a document, the path of its problem, words of its message and cure."""
+
+from unit.api.refused.base import Case
+from unit.api.refused.conditions import CONDITIONS
+from unit.api.refused.names import GRAPH, NAMES
+from unit.api.refused.parameters import PARAMETERS
+from unit.api.refused.policies import RESOURCES, RETRIES
+from unit.api.refused.structure import STRUCTURE
+from unit.api.refused.templates import TEMPLATES
+
+__all__ = ["REFUSED", "Case"]
+
+REFUSED = [
+    *STRUCTURE,
+    *NAMES,
+    *GRAPH,
+    *TEMPLATES,
+    *RESOURCES,
+    *RETRIES,
+    *CONDITIONS,
+    *PARAMETERS,
+]
