@@ -158,9 +158,7 @@ class Connection:
         counter = (watcher.client, "event", resource)
         self._server.calls[counter] += 1
         count = self._server.calls[counter]
-        return Delivery(
-            watcher.client, resource, event.type, event.namespace, event.name, count
-        )
+        return Delivery(watcher.client, resource, event.type, event.namespace, event.name, count)
 
 
 def _refusal(fault: Fault | None) -> Response | None:

@@ -182,4 +182,3 @@ _ON_CREATE: dict[Kind, Callable[[Any], Object]] = {
     PODS: _pod_create,
     EVENTS: _event_create,
 }
-

@@ -105,7 +105,10 @@ class Kubelet:
         if outcome.evict:
             condition = self._condition("DisruptionTarget", "True", "EvictionByEvictionAPI")
             status = _with_condition(pod.obj["status"], condition)
-            status |= {"reason": "Evicted", "message": outcome.message or "The node was low on memory"}
+            status |= {
+                "reason": "Evicted",
+                "message": outcome.message or "The node was low on memory",
+            }
             self._terminate(pod, status, 137, "Error", "")
             return
         reason = outcome.reason or ("Error" if outcome.exit_code else "Completed")

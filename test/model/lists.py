@@ -62,9 +62,7 @@ def list_records(storage: Storage, route: Route, query: Mapping[str, str]) -> by
     )
 
 
-def _past(
-    storage: Storage, kind: Kind, rv: int, namespace: str, start: Key | None
-) -> list[Record]:
+def _past(storage: Storage, kind: Kind, rv: int, namespace: str, start: Key | None) -> list[Record]:
     records = storage.snapshot(kind, rv)
     if records is None:
         if start is not None:

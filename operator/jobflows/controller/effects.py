@@ -41,7 +41,7 @@ from jobflows.manifests.resources import build_resources
 log = logging.getLogger(__name__)
 
 
-class Blocked(Exception):
+class BlockedError(Exception):
     """Something stands in the way for now; the flow is reconciled again after a back-off."""
 
 
@@ -63,7 +63,7 @@ class Effects:
     async def carry_out(
         self, state: FlowState, flow: CompiledFlow, actions: Sequence[Action]
     ) -> None:
-        """Carry out `actions`: starts at once and together, removals after the ledger is written."""
+        """Carry out `actions`: starts together and at once, removals once the ledger is written."""
         starts = [self._start(state, flow, a) for a in actions if isinstance(a, StartAttempt)]
         if any(isinstance(action, CreateResources) for action in actions):
             starts.append(self._create_resources(state, flow))
@@ -71,7 +71,7 @@ class Effects:
         removals = [a for a in actions if isinstance(a, StopAttempt | DeleteAttempt | DeleteFlow)]
         if removals:
             await self._status.flush(state)
-            await _all([self._remove(state, flow, action) for action in removals])
+            await _all([self._remove(flow, action) for action in removals])
 
     async def _start(self, state: FlowState, flow: CompiledFlow, action: StartAttempt) -> None:
         step = flow.steps[action.step].name
@@ -87,7 +87,7 @@ class Effects:
                 self._refuse(state, place, name, AttemptState.FAILED, error.message)
             elif error.status in (403, 404):  # quota, a policy, a namespace on its way out
                 self._refuse(state, place, name, AttemptState.BLOCKED, error.message)
-                raise Blocked(f"{name}: {error.message}") from error
+                raise BlockedError(f"{name}: {error.message}") from error
             else:
                 raise
             return
@@ -108,7 +108,7 @@ class Effects:
         if _is_predecessors(job.metadata, flow):
             words = f"Job {name} of an earlier flow {flow.name} is not deleted yet"
             self._refuse(state, place, name, AttemptState.BLOCKED, words)
-            raise Blocked(words)
+            raise BlockedError(words)
         who = f"{owner.kind} {owner.name}" if owner else "nobody"
         words = f"a Job named {name} exists and belongs to {who}; rename the step, or delete it"
         self._refuse(state, place, name, AttemptState.FAILED, words)
@@ -150,7 +150,7 @@ class Effects:
                     continue
                 if _is_predecessors(found.metadata, flow):
                     words = f"{kind} {name} of an earlier flow is not deleted yet"
-                    raise Blocked(words) from error
+                    raise BlockedError(words) from error
                 state.resources_problem = (
                     f"{kind} {name} exists and does not belong to this flow; "
                     "rename the template, or delete it"
@@ -159,10 +159,7 @@ class Effects:
         state.resources_ready = True
 
     async def _remove(
-        self,
-        state: FlowState,
-        flow: CompiledFlow,
-        action: StopAttempt | DeleteAttempt | DeleteFlow,
+        self, flow: CompiledFlow, action: StopAttempt | DeleteAttempt | DeleteFlow
     ) -> None:
         resource, name, uid = JOBFLOWS, flow.name, flow.uid
         if not isinstance(action, DeleteFlow):

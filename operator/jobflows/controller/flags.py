@@ -120,7 +120,7 @@ def _show_version(wanted: bool) -> None:
 
 
 @app.command(cls=OperatorCommand, epilog=EXAMPLES)
-def operator(
+def operator(  # noqa: PLR0917 - Typer calls it, by name
     max_concurrent_reconciles: Annotated[
         int, _flag("max_concurrent_reconciles", "Flows worked on at the same time.")
     ] = _DEFAULTS.max_concurrent_reconciles,
@@ -195,7 +195,8 @@ def operator(
     if not identity:
         del given["identity"]
     if given["kubeconfig"]:
-        given["kubeconfig"] = os.path.expanduser(kubeconfig)  # noqa: PTH111 - --kubeconfig=~/x is not expanded by shells
+        # Shells leave the ~ of --kubeconfig=~/x alone, and so does a pod's environment.
+        given["kubeconfig"] = os.path.expanduser(kubeconfig)
     try:
         settings = Settings(**given)
     except SettingError as error:

@@ -30,7 +30,7 @@ Place = tuple[str, int]
 
 @dataclass(slots=True)
 class FlowState:
-    """One flow by UID. `record` is None until the flow itself has been seen, and once it is gone."""
+    """One flow by UID. `record` is None before the flow itself is seen, and once it is gone."""
 
     uid: str
     record: FlowRecord | None = None

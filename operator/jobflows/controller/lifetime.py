@@ -26,7 +26,7 @@ from jobflows.controller.metrics import Metrics
 from jobflows.controller.settings import Settings
 from jobflows.controller.web import sample_lag, serve
 
-STOP_SECONDS = 8.0  # of the pod's 30, and less than the 10 an impatient caller allows
+STOP_SECONDS = 9.0  # of the pod's 30
 BACKOFF_BASE = 0.5
 BACKOFF_CAP = 15.0
 
@@ -37,11 +37,11 @@ class Core(Protocol):
     """What is kept alive here: the operator proper (`operator.py`)."""
 
     async def run(self) -> None:
-        """Work until cancelled or until `stop` is through."""
+        """Work until cancelled, or until `stop` has ended it in good order."""
         ...
 
     async def stop(self) -> None:
-        """Finish what is in flight and write what is held back."""
+        """Have `run` finish what is in flight, write what is held back, and return."""
         ...
 
     def checks(self) -> Mapping[str, bool]:
@@ -56,7 +56,7 @@ class Core(Protocol):
 MakeCore = Callable[[Transport, Settings, Metrics], Core]
 
 
-class StopTimeout(RuntimeError):
+class StopTimeoutError(RuntimeError):
     """The core did not finish in time; what it held back is decided anew by its successor."""
 
 
@@ -136,8 +136,9 @@ class Lifetime:
         try:
             async with asyncio.timeout(STOP_SECONDS):
                 await core.stop()
+                await asyncio.wait({task})
         except TimeoutError:
-            self._fail(StopTimeout(f"the core did not stop within {STOP_SECONDS:g} s"))
+            self._fail(StopTimeoutError(f"the core did not stop within {STOP_SECONDS:g} s"))
         except Exception as error:  # noqa: BLE001 - whatever it is, the process must end, and say why
             self._fail(error)
         await _cancelled(task)
@@ -151,7 +152,8 @@ class Lifetime:
         self._ended.set()
 
     def _fail(self, error: BaseException) -> None:
-        log.error("operator core: %s: %s", type(error).__name__, error, exc_info=error)
+        root = _root(error)
+        log.error("operator core: %s: %s", type(root).__name__, root, exc_info=error)
         if self.failure is None:
             self.failure = error
 
@@ -179,3 +181,10 @@ async def _cancelled(task: asyncio.Task[None]) -> None:
     task.cancel()
     with suppress(asyncio.CancelledError, Exception):  # its end is reported by its done callback
         await task
+
+
+def _root(error: BaseException) -> BaseException:
+    """The error inside groups of one, which is what a task group makes of it."""
+    while isinstance(error, BaseExceptionGroup) and len(error.exceptions) == 1:
+        error = error.exceptions[0]
+    return error

@@ -42,7 +42,7 @@ class _Series(Generic[M]):
     __slots__ = ("_known", "_metric")
 
     def __init__(self, metric: M) -> None:
-        self._metric = metric
+        self._metric: M = metric
         self._known: dict[tuple[str, ...], M] = {}
 
     def __call__(self, *labels: str) -> M:

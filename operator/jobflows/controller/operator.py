@@ -19,7 +19,7 @@ from jobflows.cluster.informer import Informer
 from jobflows.cluster.limiter import Limiter
 from jobflows.cluster.resources import JOBFLOWS, JOBS, PODS
 from jobflows.cluster.transport import Transport, TransportError
-from jobflows.controller.effects import Blocked, Effects
+from jobflows.controller.effects import BlockedError, Effects
 from jobflows.controller.flowstate import FlowState
 from jobflows.controller.measure import Census
 from jobflows.controller.metrics import Metrics, ReconcileResult
@@ -197,12 +197,12 @@ class Operator:
             try:
                 await self.reconciler.reconcile(uid)
                 self.queue.forgive(uid)
-            except (ApiError, TransportError, Blocked) as error:
+            except (ApiError, TransportError, BlockedError) as error:
                 result = "error"
                 self._metrics.reconcile_error(_kind(error))
                 delay = self.queue.retry(uid)
                 log.warning("reconcile again in %.2f s: %s", delay, error, extra=self._who(uid))
-            except Exception:  # noqa: BLE001 - one broken flow must not stop the others
+            except Exception:  # one broken flow must not stop the others
                 result = "error"
                 self._metrics.reconcile_error("bug")
                 self.queue.retry(uid)
@@ -235,4 +235,4 @@ class Operator:
 def _kind(error: Exception) -> str:
     if isinstance(error, ApiError):
         return f"http_{error.status}"
-    return "blocked" if isinstance(error, Blocked) else "connection"
+    return "blocked" if isinstance(error, BlockedError) else "connection"

@@ -47,7 +47,7 @@ PEOPLE = frozenset({Reason.AWAITING_APPROVAL, Reason.APPROVED, "SpecChangeApplie
 log = logging.getLogger(__name__)
 
 
-class InvalidFlow(Exception):
+class InvalidFlowError(Exception):
     """The validator rejects the flow; `problems` are its words, one each."""
 
     def __init__(self, problems: list[str]) -> None:
@@ -94,10 +94,10 @@ class Reconciler:
         now = self._clock.now()
         try:
             flow = self._compile(state)
-        except InvalidFlow as invalid:
+        except InvalidFlowError as invalid:
             await self._reject(state, invalid.problems, now)
             return
-        self._load(state, flow, now)
+        self._load(state, flow)
         before = state.ledger or Ledger()
         seen = state.observe(
             flow, now, peers=self._world.peers(state), window=self._settings.start_window
@@ -177,7 +177,7 @@ class Reconciler:
             started = asyncio.get_running_loop().time()
             checked = check(record.document())
             if checked.problems or checked.flow is None:
-                raise InvalidFlow([str(problem) for problem in checked.problems])
+                raise InvalidFlowError([str(problem) for problem in checked.problems])
             flow: JobFlow = checked.flow
             created = parse_rfc3339(record.metadata.creationTimestamp) or 0.0
             compiled = CompiledFlow.compile(flow, created=created)
@@ -190,7 +190,7 @@ class Reconciler:
         finally:
             self._metrics.dag_cache(1, self.cache.hits - hits)
 
-    def _load(self, state: FlowState, flow: CompiledFlow, now: Instant) -> None:
+    def _load(self, state: FlowState, flow: CompiledFlow) -> None:
         """Get the ledger ready for this compiled flow: read, carried over an edit, or as it is."""
         record = state.record
         assert record is not None  # the caller has looked

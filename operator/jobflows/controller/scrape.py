@@ -132,7 +132,7 @@ class LimiterCollector(Collector):
 class Mirror(Collector):
     """A metric under a second name, with one label more: counted once, shown twice."""
 
-    def __init__(self, source: Collector, name: str, **labels: str) -> None:
+    def __init__(self, source: Collector, name: str, labels: Mapping[str, str]) -> None:
         self._source = source
         self._name = name
         self._labels = labels
@@ -143,17 +143,19 @@ class Mirror(Collector):
             twin = Metric(self._name, metric.documentation, metric.type)
             for sample in metric.samples:
                 suffix = sample.name[len(metric.name) :]
-                twin.add_sample(self._name + suffix, sample.labels | self._labels, sample.value)
+                twin.add_sample(
+                    self._name + suffix, sample.labels | dict(self._labels), sample.value
+                )
             yield twin
 
 
 def mirrors(reconciliations: Collector, errors: Collector, duration: Histogram) -> list[Mirror]:
     """controller-runtime's and client-go's names for what a reconcile counts."""
     return [
-        Mirror(reconciliations, "controller_runtime_reconcile", controller=NAME),
-        Mirror(errors, "controller_runtime_reconcile_errors", controller=NAME),
-        Mirror(duration, "controller_runtime_reconcile_time_seconds", controller=NAME),
-        Mirror(duration, "workqueue_work_duration_seconds", name=NAME),
+        Mirror(reconciliations, "controller_runtime_reconcile", {"controller": NAME}),
+        Mirror(errors, "controller_runtime_reconcile_errors", {"controller": NAME}),
+        Mirror(duration, "controller_runtime_reconcile_time_seconds", {"controller": NAME}),
+        Mirror(duration, "workqueue_work_duration_seconds", {"name": NAME}),
     ]
 
 

@@ -1,8 +1,8 @@
 """Every knob of the operator, in one frozen value.
 
-Made by the command line (`flags.py`) or by a test, read by everybody else; nothing in the controller
-looks at flags or the environment itself. The rule it keeps: a `Settings` that exists is valid. What
-is not is a `SettingError` that names the field, what is wrong with it and how to put it right.
+Made by the command line (`flags.py`) or by a test, read by everybody else; nothing else in the
+controller looks at flags or the environment. The rule it keeps: a `Settings` that exists is valid.
+What is not is a `SettingError` that names the field, what is wrong and how to put it right.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ class Settings:
     status_batch_period: float = 0.2
     """Seconds during which changes of one flow are gathered into one status write."""
     start_window: int = 64
-    """Steps of one flow started in one reconcile, so that a wide flow does not starve the others."""
+    """Steps of one flow started in one reconcile: a wide flow must not starve the others."""
     watch_namespace: str | None = None
     """The one namespace to serve; None serves all."""
     label_selector: str = ""

@@ -50,7 +50,7 @@ log = logging.getLogger(__name__)
 def run(settings: Settings, make_core: MakeCore | None = None) -> int:
     """Run the operator until it is told to stop; returns the exit code."""
     logs.configure(settings.log_format, settings.log_level)
-    prometheus_client.disable_created_metrics()  # they double the number of series
+    prometheus_client.disable_created_metrics()  # type: ignore[no-untyped-call] # twice the series
     log.info("jobflow-operator %s, identity %s", __version__, settings.identity)
     try:
         connection = connect(settings.kubeconfig, settings.context)
@@ -81,7 +81,7 @@ async def operate(
             clusterwide=True,
             stop_flag=flag,
         )
-    except Exception as error:  # noqa: BLE001 - the last stop: it becomes a log line and an exit code
+    except Exception as error:
         log.error("the operator failed: %s", _root(error), exc_info=error)
         return 1
     finally:

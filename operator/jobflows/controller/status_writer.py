@@ -69,7 +69,7 @@ class StatusWriter:
         await self._write_ledger(state)
 
     async def drain(self) -> None:
-        """Write all that waits; for a clean stop. Failures are logged: a restart makes them good."""
+        """Write all that waits, for a clean stop; what fails is made good by the next start."""
         waiting = [state for state, timer in self._due.values() if not timer.cancel()]
         self._due.clear()
         for state in waiting:

@@ -182,14 +182,11 @@ def _peer(state: FlowState) -> Peer | None:
     record = state.record
     if record is None:
         return None
-    if state.ledger is not None:
-        phase = state.ledger.phase
-    else:
-        phase = glance_status(record).phase
+    ledger = state.ledger
     return Peer(
         uid=state.uid,
         name=record.metadata.name,
         created=parse_rfc3339(record.metadata.creationTimestamp) or 0.0,
-        phase=phase,
+        phase=ledger.phase if ledger is not None else glance_status(record).phase,
         replaces=glance_policy(record).concurrency_policy == "Replace",
     )

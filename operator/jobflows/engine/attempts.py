@@ -153,7 +153,10 @@ def _failed(draft: Draft, step: int, attempt: Attempt) -> None:
             draft.event("StepRetry", words, step, warning=True)
         case Verdict.FAIL:
             draft.finish(step, StepPhase.FAILED, verdict.reason, verdict.message, **spent)
-            draft.event(verdict.reason, verdict.message, step, warning=True)
+            timed_out = verdict.reason == Reason.TIMEOUT
+            name = Reason.TIMEOUT if timed_out else Reason.STEP_FAILED
+            words = verdict.message if timed_out else f"{verdict.reason}: {verdict.message}"
+            draft.event(name, words, step, warning=True)
             if verdict.ends_flow:
                 draft.set_flow(
                     reason=verdict.reason, message=f"step {compiled.name}: {verdict.message}"

@@ -1,0 +1,31 @@
+"""A Kubernetes API server in one process, on virtual time, for tests without a cluster.
+
+Start at `model.apiserver`: `simulate(scenario, seed=…)` runs a coroutine against an `ApiServer`,
+whose `transport()` is what the operator's client talks through.
+"""
+
+from model.apiserver import ApiServer, RequestLine, decoded, kind_of, simulate
+from model.faults import Call, Delivery, Fault, NoFaults, RandomFaults, Rules, WatchFault
+from model.outcomes import Outcome
+from model.virtual_time import Clock, Deadlock, TimeLimit, VirtualLoop, run
+
+__all__ = [
+    "ApiServer",
+    "Call",
+    "Clock",
+    "Deadlock",
+    "Delivery",
+    "Fault",
+    "NoFaults",
+    "Outcome",
+    "RandomFaults",
+    "RequestLine",
+    "Rules",
+    "TimeLimit",
+    "VirtualLoop",
+    "WatchFault",
+    "decoded",
+    "kind_of",
+    "run",
+    "simulate",
+]
