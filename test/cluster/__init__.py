@@ -7,8 +7,8 @@ and starts, reports and stops named clusters. `up`, `down` and `status` are what
 before anything of the project is installed.
 """
 
-from cluster.errors import ClusterError, Unavailable
+from cluster.errors import ClusterError, UnavailableError
 from cluster.lifecycle import down, status, up
 from cluster.record import Record
 
-__all__ = ["ClusterError", "Record", "Unavailable", "down", "status", "up"]
+__all__ = ["ClusterError", "Record", "UnavailableError", "down", "status", "up"]

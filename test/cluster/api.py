@@ -32,8 +32,10 @@ class Api:
     ca_file: Path
 
     def request(self, method: str, path: str, body: Object | None = None) -> bytes:
-        """One call on a connection of its own; raises ApiError from 400 on, OSError if nobody
-        answers."""
+        """Make one call on a connection of its own.
+
+        Raises ApiError for a status from 400 on, OSError if nobody answers.
+        """
         address = urllib.parse.urlsplit(self.server)
         trust = ssl.create_default_context(cafile=str(self.ca_file))
         link = http.client.HTTPSConnection(
@@ -53,6 +55,7 @@ class Api:
         return answer
 
     def get(self, path: str) -> Object:
+        """Read an object, or a list of them."""
         found: Object = json.loads(self.request("GET", path))
         return found
 
@@ -65,6 +68,7 @@ class Api:
                 raise
 
     def exists(self, path: str) -> bool:
+        """Whether there is such an object."""
         try:
             self.request("GET", path)
         except ApiError as error:

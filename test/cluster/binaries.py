@@ -14,7 +14,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from cluster.errors import ClusterError, Unavailable
+from cluster.errors import ClusterError, UnavailableError
 from cluster.paths import SOURCE, cache, exclusive
 
 OLDEST_GO = (1, 24)
@@ -32,6 +32,7 @@ class Module:
 
     @property
     def version(self) -> str:
+        """The version that its go.mod requires, with its `v`."""
         text = (SOURCE / "go" / self.folder / "go.mod").read_text()
         found = re.search(rf"^(?:require)?\s+{re.escape(self.path)} (v\S+)", text, re.MULTILINE)
         if found is None:
@@ -40,6 +41,7 @@ class Module:
 
     @property
     def ldflags(self) -> str:
+        """No debugging data, and the settings with the version put in."""
         version = self.version
         major, minor, _ = version.removeprefix("v").split(".", 2)
         values = {"version": version, "major": major, "minor": minor}
@@ -57,6 +59,7 @@ class Binary:
 
     @property
     def path(self) -> Path:
+        """Where it is, or will be once built."""
         return cache() / "bin" / f"{self.module.folder}-{self.module.version}" / self.name
 
 
@@ -117,11 +120,11 @@ def ensure(wanted: Iterable[Binary]) -> Mapping[str, Path]:
 def _go() -> str:
     go = shutil.which("go")
     if go is None:
-        raise Unavailable(NEEDS)
+        raise UnavailableError(NEEDS)
     answer = subprocess.run([go, "env", "GOVERSION"], capture_output=True, text=True, check=False)
     found = re.match(r"go(\d+)\.(\d+)", answer.stdout)
     if found is None or (int(found.group(1)), int(found.group(2))) < OLDEST_GO:
-        raise Unavailable(f"{NEEDS} (found {answer.stdout.strip() or go})")
+        raise UnavailableError(f"{NEEDS} (found {answer.stdout.strip() or go})")
     return go
 
 
@@ -130,7 +133,8 @@ def _build(go: str, binary: Binary) -> None:
     label = f"{binary.name} {module.version}"
     print(f"building {label} ({binary.effort}, once per machine) …", file=sys.stderr, flush=True)
     binary.path.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = binary.path.with_name(f".{binary.name}.building")
+    # A name of its own: a build whose caller was killed may still be writing to the one before.
+    unfinished = binary.path.with_name(f".{binary.name}.{os.getpid()}")
     command = [go, "build", "-trimpath", "-buildvcs=false", "-mod=readonly"]
     command += ["-ldflags", module.ldflags, "-o", str(unfinished), binary.package]
     started = time.monotonic()

@@ -31,24 +31,27 @@ class Link:
 
     @property
     def interface(self) -> str:
+        """The name of this machine's end, below the 15 letters that the kernel allows."""
         return f"jobflow{self.number}"
 
     @property
     def host(self) -> str:
-        """This machine's end: where the API server listens."""
+        """The address of this machine's end: where the API server listens."""
         return f"10.87.{self.number}.1"
 
     @property
     def node(self) -> str:
-        """The box's end: the node's address."""
+        """The address of the box's end: the node's."""
         return f"10.87.{self.number}.2"
 
     @property
     def pods(self) -> str:
+        """The network of the pods, inside the box."""
         return f"10.88.{self.number}.0/24"
 
     @property
     def services(self) -> str:
+        """The network of the Services' virtual addresses."""
         return f"10.96.{self.number}.0/24"
 
 
@@ -62,6 +65,7 @@ class Box:
 
     @property
     def cgroup(self) -> str:
+        """The control group above all of the node's."""
         return cgroup(self.state)
 
     def enter(self) -> list[str]:
@@ -80,6 +84,7 @@ def _pids(pid: int) -> str:
 
 
 def cgroup(state: State) -> str:
+    """The name of a cluster's control group, the same in every hierarchy."""
     return f"jobflow-{state.name}"
 
 
@@ -106,7 +111,10 @@ def open_box(state: State, binds: Sequence[tuple[Path, Path]]) -> Box:
         [
             *("unshare", "--mount", "--net", "--pid", "--fork", "--mount-proc", "--kill-child"),
             *("--propagation", "private"),
-            *(sys.executable, SOURCE / "box_init.py", mark, *arguments),
+            sys.executable,
+            SOURCE / "box_init.py",
+            mark,
+            *arguments,
         ],
     )
 
@@ -153,7 +161,7 @@ def _connect(pid: int) -> Link:
         routes = run("ip", "-4", "route", "show", "table", "all") + run("ip", "-4", "address")
         for number in range(256):
             link = Link(number)
-            if not any(net in routes for net in (f"10.87.{number}.", f"10.88.{number}.")):
+            if not any(f"{net}.{number}." in routes for net in ("10.87", "10.88", "10.96")):
                 break
         else:
             raise ClusterError("no network is left for one more node")

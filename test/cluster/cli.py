@@ -4,7 +4,6 @@ Exit codes: 0 done, 1 failed (for `status`: not up), 3 this machine cannot, with
 """
 
 import argparse
-import os
 import sys
 import time
 from collections.abc import Callable, Sequence
@@ -30,19 +29,10 @@ def _parser() -> argparse.ArgumentParser:
         prog="python3 test/cluster", description="A real Kubernetes cluster for tests."
     )
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-
-    def add(name: str, run: Callable[[argparse.Namespace], int], text: str) -> list[str]:
-        command = commands.add_parser(name, help=text, description=text)
-        command.set_defaults(run=run)
-        parsers[name] = command
-        return []
-
     parsers: dict[str, argparse.ArgumentParser] = {}
-    add("build", _build, "build the programs, and start nothing")
-    add("up", _up, "start a cluster, or find it running")
-    add("status", _status, "tell whether a cluster is up")
-    add("check", _check, "run a Job on a cluster that is up")
-    add("down", _down, "end a cluster and remove its state")
+    for name, (run, text) in _COMMANDS.items():
+        parsers[name] = commands.add_parser(name, help=text, description=text)
+        parsers[name].set_defaults(run=run)
     for name in ("build", "up"):
         parsers[name].add_argument("--mode", choices=("sim", "real"), default="sim")
     for name in ("up", "status", "check", "down"):
@@ -97,3 +87,12 @@ def _down(options: argparse.Namespace) -> int:
 
 def _show(record: Record, options: argparse.Namespace) -> None:
     print(record.to_json() if options.output == "json" else record.to_text())
+
+
+_COMMANDS: dict[str, tuple[Callable[[argparse.Namespace], int], str]] = {
+    "build": (_build, "build the programs, and start nothing"),
+    "up": (_up, "start a cluster, or find it running"),
+    "status": (_status, "tell whether a cluster is up"),
+    "check": (_check, "run a Job on a cluster that is up"),
+    "down": (_down, "end a cluster and remove its state"),
+}

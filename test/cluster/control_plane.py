@@ -42,6 +42,7 @@ class Network:
 
     @property
     def has_pods(self) -> bool:
+        """Whether real pods will call the server."""
         return self.address != "127.0.0.1"
 
 
@@ -71,9 +72,7 @@ def start(
         state, "etcd", [programs["etcd"], *_etcd(state, etcd, f"http://127.0.0.1:{peer_port}")]
     )
     apiserver = _apiserver(state, etcd, network, server_port, audit)
-    process = processes.start(
-        state, "kube-apiserver", [programs["kube-apiserver"], *apiserver]
-    )
+    process = processes.start(state, "kube-apiserver", [programs["kube-apiserver"], *apiserver])
 
     def ready() -> bool:
         if not process.alive():

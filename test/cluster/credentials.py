@@ -67,6 +67,7 @@ def write_kubeconfigs(state: State, api: Api, tokens: dict[str, str]) -> None:
 
 
 def component_kubeconfig(state: State, name: str) -> Path:
+    """Where the kubeconfig of a component is."""
     return state.folder / "clients" / name
 
 

@@ -7,7 +7,7 @@ class ClusterError(Exception):
     exit_code = 1
 
 
-class Unavailable(ClusterError):
-    """This machine cannot run the cluster asked for. The command exits with 3: a named skip."""
+class UnavailableError(ClusterError):
+    """The machine cannot run the cluster asked for. The command exits with 3: a named skip."""
 
     exit_code = 3

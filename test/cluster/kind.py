@@ -15,7 +15,7 @@ from typing import Any
 from cluster import binaries, simulated
 from cluster.api import Api, wait_for
 from cluster.credentials import ADMIN, TESTED
-from cluster.errors import ClusterError, Unavailable
+from cluster.errors import ClusterError, UnavailableError
 from cluster.paths import State
 from cluster.record import Mode, Record
 
@@ -66,9 +66,9 @@ def clear(state: State) -> None:
 def _require() -> None:
     for program in ("kind", "kubectl", "docker"):
         if shutil.which(program) is None:
-            raise Unavailable(f"skipped: CLUSTER=kind needs {program} on the path")
+            raise UnavailableError(f"skipped: CLUSTER=kind needs {program} on the path")
     if subprocess.run(["docker", "info"], capture_output=True, check=False).returncode:
-        raise Unavailable("skipped: CLUSTER=kind needs a running Docker engine")
+        raise UnavailableError("skipped: CLUSTER=kind needs a running Docker engine")
 
 
 def _kind_name(state: State) -> str:
@@ -101,7 +101,7 @@ def _simulate(state: State, api: Api) -> str | None:
     found = shutil.which("kwok")
     try:
         program: Path | str = found or binaries.ensure(binaries.SIMULATOR)["kwok"]
-    except Unavailable:
+    except UnavailableError:
         skipped = "simulated nodes: no kwok on the path and no Go to build it"
         print(f"skipped: {skipped}", file=sys.stderr)
         return skipped

@@ -7,8 +7,9 @@ whole before a new one starts.
 
 import os
 import shutil
+from pathlib import Path
 
-from cluster import binaries, control_plane, kind, processes, real, record, simulated
+from cluster import base_images, binaries, control_plane, kind, processes, real, record, simulated
 from cluster.api import Api, wait_for
 from cluster.credentials import component_kubeconfig, public
 from cluster.errors import ClusterError
@@ -21,8 +22,8 @@ def up(
 ) -> Record:
     """Return the running cluster of this name, starting it if need be.
 
-    Raises Unavailable if this machine cannot run it, ClusterError if it does not come up or runs
-    in the other mode.
+    Raises UnavailableError if this machine cannot run it, ClusterError if it does not come up or
+    runs in the other mode.
     """
     state = State(name)
     with exclusive(state.lock):
@@ -31,7 +32,7 @@ def up(
             raise ClusterError(f"cluster {name} runs in mode {running.mode}: take it down first")
         if running is not None:
             if mode == "real" and with_python and running.provider == "binaries":
-                real.add_python(running)
+                base_images.ensure_python()
             return running
         _clear(state)
         if os.environ.get("CLUSTER") == "kind":
@@ -60,7 +61,7 @@ def status(name: str = "dev") -> Record | None:
 
 
 def _api(of: Record) -> Api:
-    return Api(of.server, of.tokens["admin"], State(of.name).folder / of.ca_file)
+    return Api(of.server, of.tokens["admin"], Path(of.ca_file))
 
 
 def _start(state: State, mode: Mode, audit: bool, with_python: bool) -> Record:

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
-from cluster.errors import Unavailable
+from cluster.errors import UnavailableError
 
 CNI_FOLDERS = (Path("/usr/lib/cni"), Path("/opt/cni/bin"))
 
@@ -43,7 +43,7 @@ _PYTHON_IMAGE: Mapping[str, Callable[[], bool]] = {"mmdebstrap": _on_path("mmdeb
 
 
 def ensure_node() -> None:
-    """Make sure of all that a node needs; raises Unavailable naming what is missing."""
+    """Make sure of all that a node needs; raises UnavailableError naming what is missing."""
     _ensure(_NODE)
 
 
@@ -62,7 +62,7 @@ def _ensure(wanted: Mapping[str, Callable[[], bool]]) -> None:
         _install(missing)
         missing = _missing(wanted)
     if missing:
-        raise Unavailable(f"skipped: real pods need the Debian packages {' '.join(missing)}")
+        raise UnavailableError(f"skipped: real pods need the Debian packages {' '.join(missing)}")
 
 
 def _install(packages: Iterable[str]) -> None:

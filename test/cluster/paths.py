@@ -41,22 +41,27 @@ class State:
 
     @property
     def folder(self) -> Path:
+        """All of it is below this; it exists while the cluster does."""
         return cache() / "state" / self.name
 
     @property
     def kubeconfig(self) -> Path:
+        """The file for people and tests; components have their own."""
         return self.folder / "kubeconfig"
 
     @property
     def logs(self) -> Path:
+        """One file a process."""
         return self.folder / "logs"
 
     @property
     def processes(self) -> Path:
+        """One file a process, with its id and start time."""
         return self.folder / "processes"
 
     @property
     def record(self) -> Path:
+        """What `up` told; missing while it has not ended well."""
         return self.folder / "record.json"
 
     @property

@@ -88,15 +88,14 @@ def recorded(state: State) -> list[Process]:
     return [_read(path) for path in sorted(state.processes.glob("*.json"))]
 
 
-def stop(state: State, processes: Iterable[Process], patience: float = 5.0) -> None:
-    """End processes, asking first and insisting after `patience` seconds; forget them."""
+def stop(state: State, processes: Iterable[Process], seconds: float = 10.0) -> None:
+    """Kill processes and forget them. Nothing they could still save is kept, so none is asked."""
     processes = list(processes)
-    for signal_number, wait in ((signal.SIGTERM, patience), (signal.SIGKILL, 5.0)):
-        for process in processes:
-            _signal(process, signal_number)
-        deadline = time.monotonic() + wait
-        while any(process.alive() for process in processes) and time.monotonic() < deadline:
-            time.sleep(_POLL)
+    for process in processes:
+        _kill(process)
+    deadline = time.monotonic() + seconds
+    while any(process.alive() for process in processes) and time.monotonic() < deadline:
+        time.sleep(_POLL)
     _children[:] = [child for child in _children if child.poll() is None]
     for process in processes:
         if process.alive():
@@ -117,7 +116,7 @@ def _read(path: Path) -> Process:
     return Process(**json.loads(path.read_text()))
 
 
-def _signal(process: Process, number: signal.Signals) -> None:
+def _kill(process: Process) -> None:
     try:
         handle = os.pidfd_open(process.pid)
     except ProcessLookupError:
@@ -125,7 +124,7 @@ def _signal(process: Process, number: signal.Signals) -> None:
     try:
         # The handle is bound to one process, so checking after opening leaves no gap.
         if process.alive():
-            signal.pidfd_send_signal(handle, number)
+            signal.pidfd_send_signal(handle, signal.SIGKILL)
     except ProcessLookupError:
         pass
     finally:

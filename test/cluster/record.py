@@ -1,7 +1,6 @@
 """What `up` tells about a cluster: written when all of it is ready, printed as text or JSON."""
 
 import json
-import os
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
@@ -35,6 +34,7 @@ class Record:
     details: dict[str, Any] = field(default_factory=dict)
 
     def to_json(self) -> str:
+        """For programs: the fields above, as they are."""
         return json.dumps(asdict(self), indent=2)
 
     def to_text(self) -> str:
@@ -48,7 +48,7 @@ def save(state: State, record: Record) -> None:
     unfinished = state.record.with_suffix(".new")
     unfinished.touch(mode=0o600)
     unfinished.write_text(record.to_json())
-    os.replace(unfinished, state.record)
+    unfinished.replace(state.record)
 
 
 def load(state: State) -> Record | None:

@@ -23,9 +23,11 @@ class Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
 
     def do_GET(self) -> None:
+        """Answer with the content."""
         self._answer(with_body=True)
 
     def do_HEAD(self) -> None:
+        """Answer with the headers only."""
         self._answer(with_body=False)
 
     def _answer(self, with_body: bool) -> None:

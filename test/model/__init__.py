@@ -7,13 +7,13 @@ whose `transport()` is what the operator's client talks through.
 from model.apiserver import ApiServer, RequestLine, decoded, kind_of, simulate
 from model.faults import Call, Delivery, Fault, NoFaults, RandomFaults, Rules, WatchFault
 from model.outcomes import Outcome
-from model.virtual_time import Clock, Deadlock, TimeLimit, VirtualLoop, run
+from model.virtual_time import Clock, DeadlockError, TimeLimitError, VirtualLoop, run
 
 __all__ = [
     "ApiServer",
     "Call",
     "Clock",
-    "Deadlock",
+    "DeadlockError",
     "Delivery",
     "Fault",
     "NoFaults",
@@ -21,7 +21,7 @@ __all__ = [
     "RandomFaults",
     "RequestLine",
     "Rules",
-    "TimeLimit",
+    "TimeLimitError",
     "VirtualLoop",
     "WatchFault",
     "decoded",

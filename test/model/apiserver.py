@@ -22,14 +22,14 @@ import msgspec
 
 from jobflows.cluster.transport import Request, Response
 from model.connection import Connection
-from model.errors import ApiError
+from model.errors import ApiError, no_such_resource
 from model.faults import Call, Fault, FaultPolicy, NoFaults
 from model.gc import GarbageCollector
 from model.job_controller import JobController
 from model.kinds import KINDS, NAMESPACES, Kind
 from model.kubelet import Kubelet
 from model.outcomes import Outcome, Script
-from model.routes import Route, route
+from model.routes import Route, in_known_group, route
 from model.storage import Object, Storage
 from model.verbs import Verbs, verb_of
 from model.virtual_time import Clock, run
@@ -105,6 +105,9 @@ class ApiServer:
     def answer(self, found: Route | None, request: Request) -> Response:
         """The effect of a request and its answer, now."""
         if found is None:
+            if in_known_group(request.path):
+                error = no_such_resource()
+                return Response(error.code, error.body)
             return Response(404, b"404 page not found\n")
         try:
             status, body = self.verbs.answer(found, request)

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from model.errors import invalid
-from model.kinds import EVENTS, JOBS, PODS, Kind
+from model.kinds import CONFIGMAPS, EVENTS, JOBS, PODS, Kind
 from model.storage import Object
 
 JOB_NAME = "batch.kubernetes.io/job-name"
@@ -36,6 +36,8 @@ def on_create(kind: Kind, obj: Object) -> Object:
 def on_update(kind: Kind, obj: Object, old: Object) -> Object:
     if kind is JOBS:
         return _job_update(obj, old)
+    if kind is CONFIGMAPS:
+        return _check_data(obj)
     return obj
 
 
@@ -177,8 +179,17 @@ def _event_create(obj: Object) -> Object:
     return obj
 
 
+def _check_data(obj: Object) -> Object:
+    size = sum(len(str(value).encode()) for value in (obj.get("data") or {}).values())
+    if size > 1_048_576:
+        text = "Too long: may not be more than 1048576 bytes"
+        raise invalid(CONFIGMAPS, obj["metadata"]["name"], [("FieldValueTooLong", text, "[]")])
+    return obj
+
+
 _ON_CREATE: dict[Kind, Callable[[Any], Object]] = {
     JOBS: _job_create,
     PODS: _pod_create,
     EVENTS: _event_create,
+    CONFIGMAPS: _check_data,
 }

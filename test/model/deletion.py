@@ -2,7 +2,7 @@
 
 An object without finalizers goes at once; with some it gets a deletionTimestamp and goes with the
 last of them (`finalize`). Foreground and orphan propagation are finalizers too, which the garbage
-collector (`model.gc`) takes off. Only pods have a grace period, during which the kubelet stops them.
+collector (`model.gc`) takes off. Only pods have a grace period, in which the kubelet stops them.
 """
 
 from __future__ import annotations
@@ -10,13 +10,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from model.errors import bad_request, conflict
-from model.kinds import NAMESPACES, PODS
+from model.errors import bad_request, failed_precondition, invalid
+from model.kinds import NAMESPACES, PODS, Kind
 from model.storage import Object, Record, Storage
 from model.strategy import timestamp
 
 FOREGROUND = "foregroundDeletion"
 ORPHAN = "orphan"
+
+_OPTIONS = Kind("meta.k8s.io", "v1", "deleteoptions", "DeleteOptions")
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +39,9 @@ def parse(body: Any, query: dict[str, str]) -> Options:
         None if body else query.get("propagationPolicy")
     )
     if propagation not in (None, "Background", "Foreground", "Orphan"):
-        raise bad_request(f"invalid propagationPolicy {propagation!r}")
+        text = f'Unsupported value: "{propagation}": supported values: "Foreground", "Background", '
+        text += '"Orphan", "nil"'
+        raise invalid(_OPTIONS, "", [("FieldValueNotSupported", text, "propagationPolicy")])
     grace = body.get("gracePeriodSeconds")
     if grace is None and not body and "gracePeriodSeconds" in query:
         grace = int(query["gracePeriodSeconds"])
@@ -85,12 +89,12 @@ def _check_preconditions(record: Record, options: Options) -> None:
     if options.uid is not None and options.uid != record.uid:
         why = f"the UID in the precondition ({options.uid}) does not match the UID in record"
         hint = "The object might have been deleted and then recreated"
-        raise conflict(record.kind, record.name, f"{why} ({record.uid}). {hint}")
+        raise failed_precondition(record.kind, record.name, f"{why} ({record.uid}). {hint}")
     wanted = options.resource_version
     if wanted is not None and wanted != str(record.rv):
         why = f"the ResourceVersion in the precondition ({wanted}) does not match the "
         hint = f"ResourceVersion in record ({record.rv}). The object might have been modified"
-        raise conflict(record.kind, record.name, why + hint)
+        raise failed_precondition(record.kind, record.name, why + hint)
 
 
 def _finalizers(record: Record, options: Options) -> list[str]:

@@ -74,16 +74,28 @@ def conflict(kind: Kind, name: str, why: str = MODIFIED) -> ApiError:
     return ApiError(409, "Conflict", message, _details(kind, name))
 
 
+def failed_precondition(kind: Kind, name: str, why: str) -> ApiError:
+    """The conflict of a DELETE, which for some reason names the kind and not the resource."""
+    group = {"group": kind.group} if kind.group else {}
+    message = f'Operation cannot be fulfilled on {kind.qualified_kind} "{name}": {why}'
+    return ApiError(409, "Conflict", message, {"name": name, **group, "kind": kind.kind})
+
+
 def bad_request(message: str) -> ApiError:
     return ApiError(400, "BadRequest", message)
 
 
+def no_such_resource() -> ApiError:
+    message = "the server could not find the requested resource"
+    return ApiError(404, "NotFound", message, {})
+
+
 def invalid(kind: Kind, name: str, causes: Sequence[tuple[str, str, str]]) -> ApiError:
-    """422; each cause is (type, message, field), e.g. ("FieldValueRequired", "Required value", f)."""
-    texts = [f"{field}: {text}" for _, text, field in causes]
+    """422; a cause is (type, message, field), e.g. ("FieldValueRequired", "Required value", f)."""
+    texts = list(dict.fromkeys(f"{field}: {text}" for _, text, field in causes))
     joined = texts[0] if len(texts) == 1 else "[" + ", ".join(texts) + "]"
     details = {
-        "name": name,
+        **({"name": name} if name else {}),
         **({"group": kind.group} if kind.group else {}),
         "kind": kind.kind,
         "causes": [{"reason": r, "message": m, "field": f} for r, m, f in causes],

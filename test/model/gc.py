@@ -7,7 +7,7 @@ deleted namespace takes its content along.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from model.deletion import FOREGROUND, ORPHAN, Options, delete
 from model.kinds import NAMESPACES
@@ -125,7 +125,7 @@ class GarbageCollector:
             kept = [f for f in current.metadata.get("finalizers") or () if f != name]
             self._write(current, "finalizers", kept)
 
-    def _write(self, record: Record, field: str, value: list[object]) -> None:
+    def _write(self, record: Record, field: str, value: Sequence[object]) -> None:
         metadata = {key: kept for key, kept in record.metadata.items() if key != field}
         if value:
             metadata[field] = value

@@ -237,10 +237,8 @@ class JobController:
             if view.per_index is not None:
                 places = self._after_backoff(job, view, places, failures)
         for index in places:
-            body = job_pods.from_template(job, index, failures.get(index, 0) if index else 0)
-            if index == 0:
-                body = job_pods.from_template(job, 0, failures.get(0, 0))
-            self._verbs.create(route, body)
+            failed = 0 if index is None else failures.get(index, 0)
+            self._verbs.create(route, job_pods.from_template(job, index, failed))
         return len(places)
 
     def _after_backoff(

@@ -159,7 +159,7 @@ def wanted_active(view: View) -> int:
     """How many pods should run now."""
     spec = view.spec
     parallelism: int = spec["parallelism"]
-    completions = spec.get("completions")
+    completions: int | None = spec.get("completions")
     if completions is None:
         return len(view.active) if view.succeeded else parallelism
     return max(min(completions - view.succeeded, parallelism), 0)

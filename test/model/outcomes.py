@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 PREFIX = "sim.jobflow/"
@@ -50,27 +50,28 @@ class Outcome:
     def of_annotations(cls, pod: dict[str, Any]) -> Outcome:
         said = pod["metadata"].get("annotations") or {}
         script = {k[len(PREFIX) :]: v for k, v in said.items() if k.startswith(PREFIX)}
-        times = {
-            "run_for": duration(script.get("run-for", "0s")),
-            "pending_for": duration(script.get("pending-for", "0s")),
-        }
+        base = cls(
+            run_for=duration(script.get("run-for", "0s")),
+            pending_for=duration(script.get("pending-for", "0s")),
+        )
         if not re.search(script.get("only-pods", ""), pod["metadata"]["name"]):
-            return cls(**times)
+            return base
         message = script.get("message", "")
         outcome = script.get("outcome", "succeed")
         if _too_little_memory(pod, script.get("needs-memory", "")):
             outcome = "oom"
         match outcome:
             case "fail":
-                return cls(exit_code=int(script.get("exit-code", "1")), message=message, **times)
+                code = int(script.get("exit-code", "1"))
+                return replace(base, exit_code=code, message=message)
             case "oom":
-                return cls(exit_code=137, reason="OOMKilled", message=message, **times)
+                return replace(base, exit_code=137, reason="OOMKilled", message=message)
             case "never":
-                return cls(never=True, **times)
+                return replace(base, never=True)
             case "image-error":
-                return cls(image_error=True, **times)
+                return replace(base, image_error=True)
             case _:
-                return cls(message=message, **times)
+                return replace(base, message=message)
 
 
 Script = Callable[[dict[str, Any]], Outcome]

@@ -97,7 +97,8 @@ def _change_member(
     document: dict[str, Any], head: str, rest: list[str], verb: str, value: Any
 ) -> Any:
     if rest or verb != "add":
-        if head not in document:
+        # The server's library lets "replace" add what is not there.
+        if head not in document and (rest or verb == "remove"):
             raise rejected_patch()
         if not rest and verb == "remove":
             return {key: kept for key, kept in document.items() if key != head}

@@ -28,6 +28,11 @@ for _kind in KINDS:
     _ROOTS.setdefault(_prefix, {})[_kind.plural] = _kind
 
 
+def in_known_group(path: str) -> bool:
+    """Whether a path without a route still lies under a group that the server knows."""
+    return any(path.startswith(root + "/") for root in _ROOTS)
+
+
 def route(path: str) -> Route | None:
     """None for a path the server has nothing at."""
     parts = path.strip("/").split("/")

@@ -77,10 +77,16 @@ def _comparison(kind: Kind, text: str) -> Predicate:
     if not found:
         raise bad_request(f"invalid field selector: {text!r}; can't understand {text!r}")
     if field not in ("metadata.name", "metadata.namespace", *_FIELDS.get(kind, ())):
-        raise bad_request(f"field label not supported: {field}")
+        raise bad_request(_unknown_field(kind, field))
     path = "status.succeeded" if field == "status.successful" else field
     zero = "0" if field == "status.successful" else ""
     return lambda record: (_field(record.obj, path, zero) == value) != negated
+
+
+def _unknown_field(kind: Kind, field: str) -> str:
+    if kind in _FIELDS:
+        return f'field label "{field}" not supported for {kind.kind}'
+    return f'"{field}" is not a known field selector: only "metadata.name", "metadata.namespace"'
 
 
 def _field(obj: dict[str, Any], path: str, zero: str) -> str:

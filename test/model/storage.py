@@ -54,7 +54,7 @@ class Record:
         return Record(self.kind, with_version(self.obj, rv), rv)
 
     @property
-    def bytes(self) -> bytes:
+    def json(self) -> bytes:
         return b'{"kind":"%s","apiVersion":"%s",%s' % (
             self.kind.kind.encode(),
             self.kind.api_version.encode(),
@@ -71,7 +71,7 @@ class Record:
     @property
     def item(self) -> bytes:
         """How lists show it: built-in kinds leave `kind` and `apiVersion` to the list."""
-        return self.bytes if self.kind.custom else b"{" + self.tail
+        return self.json if self.kind.custom else b"{" + self.tail
 
 
 class Change:

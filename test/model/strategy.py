@@ -24,6 +24,10 @@ GENERATED = "bcdfghjklmnpqrstvwxz2456789"  # no vowels, so that no name spells a
 SYSTEM = ("uid", "creationTimestamp", "deletionTimestamp", "deletionGracePeriodSeconds")
 
 _NAME = re.compile(r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$")
+LABEL_KEY = re.compile(
+    r"^([a-z0-9]([-a-z0-9.]*[a-z0-9])?/)?[A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?$"
+)
+_LABEL_VALUE = re.compile(r"^[A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?$")
 _RFC_1123 = (
     "a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '-' or "
     "'.', and must start and end with an alphanumeric character (e.g. 'example.com', regex used "
@@ -47,9 +51,7 @@ def prepare_create(kind: Kind, namespace: str, body: Any, now: float, random: Ra
     """The object to store for a POST, or the server's refusal."""
     metadata = dict(check_shape(kind, namespace, body))
     if metadata.get("resourceVersion"):
-        raise ApiError(
-            500, "InternalError", "resourceVersion should not be set on objects to be created"
-        )
+        raise ApiError(500, "", "resourceVersion should not be set on objects to be created", {})
     prefix = metadata.get("generateName")
     if not metadata.get("name") and prefix:
         metadata["name"] = prefix[:58] + suffix(random)
@@ -57,13 +59,13 @@ def prepare_create(kind: Kind, namespace: str, body: Any, now: float, random: Ra
         text = "Required value: name or generateName is required"
         raise invalid(kind, "", [("FieldValueRequired", text, "metadata.name")])
     _check_name(kind, metadata["name"])
+    _check_labels(kind, metadata["name"], metadata)
     for field in SYSTEM:
         metadata.pop(field, None)
     if namespace:
         metadata["namespace"] = namespace
     metadata |= {"uid": fresh_uid(random), "creationTimestamp": timestamp(now)}
-    metadata.pop("generation", None)
-    if kind.generation:
+    if kind.generation:  # other kinds keep even a generation that the client made up
         metadata["generation"] = 1
     obj = {**body, "apiVersion": kind.api_version, "kind": kind.kind, "metadata": metadata}
     if kind.status:
@@ -87,12 +89,7 @@ def check_shape(kind: Kind, namespace: str, body: Any) -> Mapping[str, Any]:
         raise bad_request("the object provided is unrecognized (must be of type object)")
     said = (body.get("apiVersion", kind.api_version), body.get("kind", kind.kind))
     if said != (kind.api_version, kind.kind):
-        raise bad_request(
-            f"the API version in the data ({said[0]}) does not match the expected API version "
-            f"({kind.api_version})"
-            if said[0] != kind.api_version
-            else f'{said[1]} in version "{kind.version}" cannot be handled as a {kind.kind}'
-        )
+        raise bad_request(f'{said[1]} in version "{said[0]}" cannot be handled as a {kind.kind}')
     metadata: Mapping[str, Any] = body.get("metadata") or {}
     if metadata.get("namespace") not in (None, "", namespace):
         raise bad_request(
@@ -111,6 +108,20 @@ def _check_name(kind: Kind, name: str) -> None:
 def _bad_name(kind: Kind, name: str, why: str) -> ApiError:
     text = f'Invalid value: "{name}": {why}'
     return invalid(kind, name, [("FieldValueInvalid", text, "metadata.name")])
+
+
+def _check_labels(kind: Kind, name: str, metadata: Mapping[str, Any]) -> None:
+    for key, value in (metadata.get("labels") or {}).items():
+        if not LABEL_KEY.match(key) or len(key.rpartition("/")[2]) > 63:
+            text = f'Invalid value: "{key}": name part must consist of alphanumeric characters'
+        elif len(value) > 63:
+            text = f'Invalid value: "{value}": must be no more than 63 bytes'
+        elif value and not _LABEL_VALUE.match(value):
+            text = f'Invalid value: "{value}": a valid label must be an empty string or consist of '
+            text += "alphanumeric characters, '-', '_' or '.'"
+        else:
+            continue
+        raise invalid(kind, name, [("FieldValueInvalid", text, "metadata.labels")])
 
 
 def prepare_update(record: Record, body: Any, subresource: str) -> Object:
@@ -170,8 +181,9 @@ def _next_metadata(record: Record, metadata: Mapping[str, Any]) -> Object:
         text = f'Invalid value: "{result["uid"]}": field is immutable'
         raise invalid(kind, record.name, [("FieldValueInvalid", text, "metadata.uid")])
     if result.get("name", record.name) != record.name:
-        text = f'Invalid value: "{result["name"]}": field is immutable'
-        raise invalid(kind, record.name, [("FieldValueInvalid", text, "metadata.name")])
+        message = f"the name of the object ({result['name']}) does not match the name on the URL"
+        raise bad_request(f"{message} ({record.name})")
+    _check_labels(kind, record.name, result)
     for field in ("name", "namespace", "resourceVersion", "generation", *SYSTEM):
         if field in old:
             result[field] = old[field]

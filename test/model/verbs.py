@@ -52,15 +52,15 @@ class Verbs:
         """Status and body of a success; a refusal is raised as `ApiError`."""
         match verb_of(route, request):
             case "get":
-                return 200, self.find(route).bytes
+                return 200, self.find(route).json
             case "list":
                 return 200, list_records(self._storage, route, request.query)
             case "create":
-                return 201, self.create(route, decode(request)).bytes
+                return 201, self.create(route, decode(request)).json
             case "update":
                 return self._update(route, decode(request))
             case "patch":
-                return 200, self._patch(route, request).bytes
+                return 200, self._patch(route, request).json
             case "delete" if not route.subresource:
                 return 200, self._delete(route, request)
             case "deletecollection" if route.namespace:
@@ -108,13 +108,13 @@ class Verbs:
         record = self._storage.get(route.kind, route.namespace, route.name)
         if record is None:
             if route.kind.create_on_update and not route.subresource:
-                return 201, self.create(route, body).bytes
+                return 201, self.create(route, body).json
             raise not_found(route.kind, route.name)
         uid = body["metadata"].get("uid")
         if uid and uid != record.uid:
             why = f"Precondition failed: UID in precondition: {uid}, UID in object meta: "
             raise conflict(route.kind, route.name, why + record.uid)
-        return 200, self.store(record, prepare_update(record, body, route.subresource)).bytes
+        return 200, self.store(record, prepare_update(record, body, route.subresource)).json
 
     def _patch(self, route: Route, request: Request) -> Record:
         if request.content_type not in (MERGE_PATCH, JSON_PATCH):
@@ -139,7 +139,7 @@ class Verbs:
             options = deletion.Options("Foreground", None, options.uid, options.resource_version)
         last, gone = deletion.delete(self._storage, record, self._now(), options)
         if not gone or route.kind in RETURN_DELETED:
-            return last.bytes
+            return last.json
         details = {"name": record.name, "group": route.kind.group, "kind": route.kind.plural}
         if not route.kind.group:
             del details["group"]

@@ -1,9 +1,10 @@
-"""An asyncio event loop whose clock jumps: a day of timers runs in milliseconds, the same each time.
+"""An asyncio event loop whose clock jumps: a day of timers takes milliseconds, always the same.
 
 The loop's selector has no files to wait for. When callbacks are ready it lets them run; when only
 timers are left it moves `loop.time()` to the next one at once; when neither is left, nothing can
-ever happen again, and it raises `Deadlock` with the names of the tasks that still wait. Real I/O and
-threads therefore do not work on it, which is the point: nothing outside the seed decides anything.
+ever happen again, and it raises `DeadlockError` with the names of the tasks that still wait. Real
+I/O and threads therefore do not work on it, which is the point: nothing outside the seed decides
+anything.
 
     async def scenario(clock: Clock, random: Random) -> int: ...
     run(scenario, seed=7)
@@ -26,11 +27,11 @@ EPOCH = 1_700_000_000.0
 T = TypeVar("T")
 
 
-class Deadlock(RuntimeError):
+class DeadlockError(RuntimeError):
     """No callback is ready and no timer is set: the tasks named in the message wait for ever."""
 
 
-class TimeLimit(RuntimeError):
+class TimeLimitError(RuntimeError):
     """Virtual time passed the limit given to `run`: something re-arms timers without an end."""
 
 
@@ -44,12 +45,12 @@ class _Selector(selectors.BaseSelector):
 
     def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
         if timeout is None:
-            raise Deadlock(f"nothing is ready and no timer is set; waiting: {_waiting()}")
+            raise DeadlockError(f"nothing is ready and no timer is set; waiting: {_waiting()}")
         if timeout > 0:
             # Far from zero a tiny timeout may vanish in rounding; then take the next float.
             self.now = max(self.now + timeout, math.nextafter(self.now, math.inf))
             if self.now > self.limit:
-                raise TimeLimit(f"passed {self.limit} virtual seconds; waiting: {_waiting()}")
+                raise TimeLimitError(f"passed {self.limit} virtual seconds; waiting: {_waiting()}")
         return []
 
     def register(self, fileobj: Any, events: int, data: Any = None) -> selectors.SelectorKey:
@@ -97,7 +98,7 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         return self._virtual.now
 
     def limit_to(self, seconds: float) -> None:
-        """Raise `TimeLimit` once the clock passes this many seconds since the loop's start."""
+        """Raise `TimeLimitError` once the clock passes this many seconds since the loop's start."""
         self._virtual.limit = seconds
 
 

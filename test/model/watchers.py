@@ -147,7 +147,7 @@ class Watchers:
             self._push(watcher, "DELETED", new if change.deleted else old.at(change.rv))
 
     def _push(self, watcher: Watcher, event_type: str, record: Record) -> None:
-        line = encode(event_type, record.bytes)
+        line = encode(event_type, record.json)
         watcher.push(Event(event_type, line, record.namespace, record.name, self._due()))
 
 

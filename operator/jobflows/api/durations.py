@@ -20,7 +20,7 @@ _UNITS = {
     "m": Fraction(60),
     "h": Fraction(3600),
 }
-_WHOLE = re.compile(PATTERN)
+_WHOLE = re.compile(PATTERN.strip("^$"))
 _TERM = re.compile(r"([0-9]+(?:\.[0-9]+)?)(ns|us|µs|ms|s|m|h)")
 
 
@@ -31,7 +31,7 @@ def parse_duration(text: object) -> float:
     """
     if isinstance(text, float):
         return text
-    if not isinstance(text, str) or len(text) > 32 or not _WHOLE.match(text):
+    if not isinstance(text, str) or len(text) > 32 or not _WHOLE.fullmatch(text):
         raise ValueError(f"{text!r} is not a duration such as 30s, 1m30s or 500ms")
     # Exact until the end: 0.1s + 0.2s is 0.3, and 1h is 3600.0 to the last bit.
     return float(sum(Fraction(number) * _UNITS[unit] for number, unit in _TERM.findall(text)))

@@ -40,6 +40,12 @@ _FUNCTION_NAMES = """
 """
 _FUNCTIONS = frozenset(_FUNCTION_NAMES.split())
 
+# The parser's words, and plain ones.
+_WORDS = (
+    ("mismatched input", "unexpected"),
+    ("extraneous input", "unexpected"),
+    ("'<EOF>'", "the end"),
+)
 _CEL_ERROR = re.compile(r"<input>:(\d+):(\d+): (?:Syntax error: )?(.*)")
 
 
@@ -133,7 +139,9 @@ def _column_of(word: str, text: str) -> int | None:
 def _plain(message: str) -> str:
     """Leave out the parser's list of all tokens that it would have liked better."""
     message = message.split(" expecting ", 1)[0].strip()
-    return message.replace("'<EOF>'", "the end").replace("mismatched input", "unexpected")
+    for theirs, ours in _WORDS:
+        message = message.replace(theirs, ours)
+    return message
 
 
 def _first_sentence(error: Exception) -> str:

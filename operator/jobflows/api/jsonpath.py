@@ -35,7 +35,7 @@ def compile_path(path: str) -> tuple[str | int, ...]:
     try:
         compiled = jsonpath.compile(path, strict=True)
     except jsonpath.JSONPathError as error:
-        reason = str(error).splitlines()[0]
+        reason = str(error.args[0])  # str(error) itself fails for an empty path
         raise JSONPathError(f"'{path}' is not a JSON path: {reason}") from None
     if not isinstance(compiled, jsonpath.JSONPath) or not compiled.singular_query():
         raise JSONPathError(f"'{path}' can match more than one value")

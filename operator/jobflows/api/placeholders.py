@@ -18,7 +18,7 @@ _NAME = r"[A-Za-z0-9](?:[-_A-Za-z0-9]*[A-Za-z0-9])?"
 _PLACEHOLDER = re.compile(
     rf"\{{\{{\s*\.?[Pp]arameters\.({_NAME})\s*\}}\}}|\$\{{\.?[Pp]arameters\.({_NAME})\}}"
 )
-_START = re.compile(r"(?:\{\{-?\s*|\$\{\s*)\.?[Pp]arameters\b[^}]*\}{0,2}")
+_START = re.compile(r"(?:\{\{-?\s*|\$\{\s*)\.?[Pp]arameters\b[^{}]{0,80}\}{0,2}")
 
 
 def find(text: str) -> list[str]:

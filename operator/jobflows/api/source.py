@@ -99,7 +99,7 @@ _TRUE = frozenset(("y", "Y", "yes", "Yes", "YES", "true", "True", "TRUE", "on", 
 _FALSE = frozenset(("n", "N", "no", "No", "NO", "false", "False", "FALSE", "off", "Off", "OFF"))
 _BOOL = "|".join(sorted(_TRUE | _FALSE))
 _INTEGER = r"[-+]?(?:0b[01_]+|0o?[0-7_]+|0x[0-9a-fA-F_]+|[1-9][0-9_]*|0)"
-_FLOAT = r"[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?"
+_FLOAT = r"[-+]?(?:\.[0-9][0-9_]*|[0-9][0-9_]*(?:\.[0-9_]*)?)(?:[eE][-+]?[0-9]+)?"
 
 for _name, _pattern, _first in (
     ("bool", _BOOL, "yYnNtTfFoO"),
@@ -193,7 +193,9 @@ def _scalar(node: Any) -> Any:
         case "int":
             return _integer(text)
         case "float":
-            return float(text)
+            number = float(text.replace("_", ""))
+            # kubectl sends JSON, where 8.0 is written 8 and is a whole number again.
+            return int(number) if number.is_integer() else number
         case _:
             return text
 

@@ -119,7 +119,7 @@ class StepStatus(Model):
     """When it reached its last phase."""
 
     attempt: Count = 0
-    """Number of the current attempt, counted from 0 and never reused."""
+    """Number of the current attempt, never used again."""
 
     retry_count: Count = 0
     """Attempts after application failures."""

@@ -35,8 +35,12 @@ def plugin_credentials(path: Path, context: str) -> dict[str, Any]:
     except (ConfigException, OSError, ValueError) as error:
         raise LoginError(f"{path}: context {context}: {error}") from error
     token = _token_of(configuration)
+    first = token()
+    if not first and not configuration.cert_file:
+        # The loader logs why and goes on without credentials.
+        raise LoginError(f"{path}: context {context}: its login plugin gave no token, see the log")
     return {
-        "token": token(),
+        "token": first,
         "token_command": token,
         "cert_file": configuration.cert_file or None,
         "key_file": configuration.key_file or None,

@@ -9,16 +9,20 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Sequence
+from dataclasses import replace
 from typing import Any
 
 import msgspec
 
 from jobflows.cluster.client import Client
+from jobflows.cluster.clock import Clock
 from jobflows.cluster.errors import ApiError
 from jobflows.cluster.informer import Informer
 from jobflows.cluster.resources import CONFIG_MAPS, JOBFLOWS, JOBS, PERSISTENT_VOLUME_CLAIMS
+from jobflows.cluster.transport import TransportError
 from jobflows.controller.flowstate import FlowState
+from jobflows.controller.metrics import Metrics
 from jobflows.controller.status_writer import StatusWriter
 from jobflows.engine import (
     Action,
@@ -53,83 +57,126 @@ _decode_owned = msgspec.json.Decoder(_Owned).decode
 
 
 class Effects:
-    """Turns actions into calls; raises when something has to be tried again."""
+    """Turns actions into calls. `retry` is asked to have a flow reconciled after a back-off."""
 
-    def __init__(self, client: Client, jobs: Informer[JobRecord], status: StatusWriter) -> None:
+    def __init__(
+        self,
+        client: Client,
+        jobs: Informer[JobRecord],
+        status: StatusWriter,
+        *,
+        clock: Clock,
+        metrics: Metrics,
+        retry: Callable[[str, Exception], None],
+        enqueue: Callable[[str], None],
+    ) -> None:
         self._client = client
         self._jobs = jobs
         self._status = status
+        self._clock = clock
+        self._metrics = metrics
+        self._retry = retry
+        self._enqueue = enqueue
+        self._starts: set[asyncio.Task[None]] = set()
 
     async def carry_out(
         self, state: FlowState, flow: CompiledFlow, actions: Sequence[Action]
     ) -> None:
-        """Carry out `actions`: starts together and at once, removals once the ledger is written."""
-        starts = [self._start(state, flow, a) for a in actions if isinstance(a, StartAttempt)]
-        if any(isinstance(action, CreateResources) for action in actions):
-            starts.append(self._create_resources(state, flow))
-        await _all(starts)
-        removals = [a for a in actions if isinstance(a, StopAttempt | DeleteAttempt | DeleteFlow)]
+        """Carry out `actions`.
+
+        Starts are only set going: the flow is planned again when they are answered, and events do
+        not wait for them. Removals are done here, once the ledger is on record. Raises what has to
+        be tried again.
+        """
+        removals = []
+        for action in actions:
+            match action:
+                case StartAttempt():
+                    self._begin(state, flow, action)
+                case CreateResources():
+                    await self._create_resources(state, flow)
+                    self._enqueue(state.uid)
+                case _:
+                    removals.append(action)
         if removals:
             await self._status.flush(state)
             await _all([self._remove(flow, action) for action in removals])
 
-    async def _start(self, state: FlowState, flow: CompiledFlow, action: StartAttempt) -> None:
+    async def drain(self) -> None:
+        """Wait until every start that is under way is answered."""
+        while self._starts:
+            await asyncio.wait(self._starts)
+
+    def _begin(self, state: FlowState, flow: CompiledFlow, action: StartAttempt) -> None:
         step = flow.steps[action.step].name
-        place = (step, action.number)
         manifest = build_job(flow, action.step, action.number, action.parameters)
-        name = manifest["metadata"]["name"]
+        ref = AttemptRef(manifest["metadata"]["name"])
+        request = Attempt(number=action.number, state=AttemptState.STARTING, ref=ref)
+        state.sightings.request(step, request, self._clock.now())
+        task = asyncio.get_running_loop().create_task(
+            self._start(state, flow, step, request, manifest)
+        )
+        self._starts.add(task)
+        task.add_done_callback(self._starts.discard)
+
+    async def _start(
+        self,
+        state: FlowState,
+        flow: CompiledFlow,
+        step: str,
+        request: Attempt,
+        manifest: dict[str, Any],
+    ) -> None:
+        """Create the Job and put the answer where the next plan sees it."""
+        self._metrics.steps_queued(flow.namespace, 1)
+        answer: Attempt | None = None
+        try:
+            answer = await self._create(flow, request, manifest)
+        except (ApiError, TransportError, BlockedError) as error:
+            self._retry(state.uid, error)
+        finally:
+            self._metrics.steps_queued(flow.namespace, -1)
+        now = self._clock.now()
+        if answer is None:
+            state.sightings.settle(step, request.number, now)
+            return
+        state.sightings.request(step, answer, now)
+        if answer.state is AttemptState.BLOCKED:
+            self._retry(state.uid, BlockedError(answer.message))
+        self._enqueue(state.uid)
+
+    async def _create(
+        self, flow: CompiledFlow, request: Attempt, manifest: dict[str, Any]
+    ) -> Attempt | None:
+        """Create the Job; None when it is there, else how the API server refused it."""
         try:
             answer = await self._client.create(JOBS, flow.namespace, manifest)
         except ApiError as error:
             if error.already_exists:
-                await self._adopt(state, flow, place, name)
-            elif error.status in (400, 422):
-                self._refuse(state, place, name, AttemptState.FAILED, error.message)
-            elif error.status in (403, 404):  # quota, a policy, a namespace on its way out
-                self._refuse(state, place, name, AttemptState.BLOCKED, error.message)
-                raise BlockedError(f"{name}: {error.message}") from error
-            else:
-                raise
-            return
-        state.refused.pop(place, None)
+                return await self._adopt(flow, request)
+            if error.status in (400, 422):
+                return _refused(request, AttemptState.FAILED, error.message)
+            if error.status in (403, 404):  # quota, a policy, a namespace on its way out
+                return _refused(request, AttemptState.BLOCKED, error.message)
+            raise
         self._jobs.observe(self._jobs.decode(answer))
+        return None
 
-    async def _adopt(
-        self, state: FlowState, flow: CompiledFlow, place: tuple[str, int], name: str
-    ) -> None:
+    async def _adopt(self, flow: CompiledFlow, request: Attempt) -> Attempt | None:
         """A Job of that name exists: ours from before a crash, or somebody else's."""
+        name = request.ref.name
         job = self._jobs.decode(await self._client.get(JOBS, flow.namespace, name))
         owner = job.metadata.owner
         if owner is not None and owner.uid == flow.uid:
             log.info("adopted %s", name, extra={"flow": flow.name, "namespace": flow.namespace})
-            state.refused.pop(place, None)
             self._jobs.observe(job)
-            return
+            return None
         if _is_predecessors(job.metadata, flow):
             words = f"Job {name} of an earlier flow {flow.name} is not deleted yet"
-            self._refuse(state, place, name, AttemptState.BLOCKED, words)
-            raise BlockedError(words)
+            return _refused(request, AttemptState.BLOCKED, words)
         who = f"{owner.kind} {owner.name}" if owner else "nobody"
         words = f"a Job named {name} exists and belongs to {who}; rename the step, or delete it"
-        self._refuse(state, place, name, AttemptState.FAILED, words)
-
-    def _refuse(
-        self,
-        state: FlowState,
-        place: tuple[str, int],
-        name: str,
-        how: AttemptState,
-        message: str,
-    ) -> None:
-        state.refused[place] = Attempt(
-            number=place[1],
-            state=how,
-            ref=AttemptRef(name),
-            cause=Cause.REJECTED,
-            reason=Reason.REJECTED,
-            message=message,
-        )
-        state.touch(place[0])
+        return _refused(request, AttemptState.FAILED, words)
 
     async def _create_resources(self, state: FlowState, flow: CompiledFlow) -> None:
         for manifest in build_resources(flow):
@@ -177,6 +224,12 @@ class Effects:
             return
         if isinstance(action, StopAttempt) and b'"deletionTimestamp"' in answer:
             self._jobs.observe(self._jobs.decode(answer))
+
+
+def _refused(request: Attempt, how: AttemptState, message: str) -> Attempt:
+    return replace(
+        request, state=how, cause=Cause.REJECTED, reason=Reason.REJECTED, message=message
+    )
 
 
 def _is_predecessors(meta: Meta, flow: CompiledFlow) -> bool:

@@ -15,7 +15,7 @@ import typer
 from typer.core import TyperCommand
 
 from jobflows import __version__
-from jobflows.api.durations import parse_duration
+from jobflows.api.durations import format_duration, parse_duration
 from jobflows.controller.settings import SettingError, Settings
 
 IGNORED_SWITCHES = frozenset({"enable-leader-election", "enable-webhook", "insecure-webhook"})
@@ -140,7 +140,7 @@ def operator(  # noqa: PLR0917 - Typer calls it, by name
             "Gather changes of a flow's status for so long, e.g. 200ms, or seconds.",
             "DURATION",
         ),
-    ] = "200ms",
+    ] = format_duration(_DEFAULTS.status_batch_period),
     start_window: Annotated[
         int, _flag("start_window", "Steps of one flow started in one go.")
     ] = _DEFAULTS.start_window,

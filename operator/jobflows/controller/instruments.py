@@ -14,6 +14,8 @@ from __future__ import annotations
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
+from jobflows.controller.scrape import Tally
+
 QUICK = (1e-4, 2.5e-4, 5e-4, 1e-3, 2.5e-3, 5e-3, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
 CALL = (1e-3, 2.5e-3, 5e-3, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
 STEP = (0.1, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600, 1800, 3600, 7200, 14400, 43200, 86400)
@@ -30,20 +32,22 @@ class Instruments:
         def counter(name: str, text: str, *labels: str) -> Counter:
             return Counter(name, text, labels, registry=registry)
 
-        def gauge(name: str, text: str, *labels: str) -> Gauge:
-            return Gauge(name, text, labels, registry=registry)
+        def tally(name: str, text: str, *labels: str) -> Tally:
+            made = Tally(name, text, *labels)
+            registry.register(made)
+            return made
 
         def histogram(name: str, text: str, buckets: tuple[float, ...], *labels: str) -> Histogram:
             return Histogram(name, text, labels, registry=registry, buckets=buckets)
 
-        self.flows = gauge("zen_flow_jobflows", "JobFlows by phase.", "namespace", "phase")
+        self.flows = tally("zen_flow_jobflows", "JobFlows by phase.", "namespace", "phase")
         self.flow_transitions = counter(
             "zen_flow_jobflow_phase_transitions_total",
             "JobFlows that entered a phase.",
             "namespace",
             "phase",
         )
-        self.steps = gauge("zen_flow_steps", "Steps by phase.", "namespace", "phase")
+        self.steps = tally("zen_flow_steps", "Steps by phase.", "namespace", "phase")
         self.step_transitions = counter(
             "zen_flow_step_phase_transitions_total",
             "Steps that entered a phase.",
@@ -75,12 +79,12 @@ class Instruments:
             BACKOFF,
             "namespace",
         )
-        self.queued_steps = gauge(
+        self.queued_steps = tally(
             "zen_flow_step_execution_queue_depth",
             "Steps that may run but are not started yet.",
             "namespace",
         )
-        self.approvals_pending = gauge(
+        self.approvals_pending = tally(
             "zen_flow_approvals_pending", "Steps waiting for a person.", "namespace"
         )
         self.approval_latency = histogram(
@@ -135,4 +139,9 @@ class Instruments:
         self.event_loop_lag = histogram(
             "jobflow_event_loop_lag_seconds", "How late the event loop wakes a sleeper.", LAG
         )
-        self.build_info = gauge("jobflow_build_info", "1, with the versions.", "version", "python")
+        self.build_info = Gauge(
+            "jobflow_build_info",
+            "1, with the versions.",
+            ("version", "python"),
+            registry=registry,
+        )

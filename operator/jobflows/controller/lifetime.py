@@ -61,7 +61,7 @@ class StopTimeoutError(RuntimeError):
 
 
 class Lifetime:
-    """One run. `ended` gets set when the core died; `failure` says why the exit code is 1."""
+    """One run. `ended` is set when it is over or the core died; `failure` tells them apart."""
 
     def __init__(
         self,
@@ -116,6 +116,7 @@ class Lifetime:
             if self._core is not None and self._task is not None and not self._task.done():
                 await self._stop_core(self._core, self._task)
         finally:
+            self._ended.set()
             await self._stack.aclose()
 
     def live(self) -> dict[str, bool]:

@@ -13,6 +13,7 @@ values of parameters are never logged by anybody.
 
 from __future__ import annotations
 
+import json
 import logging
 import re
 import sys
@@ -69,9 +70,10 @@ class JsonFormatter(logging.Formatter):
         if error:
             line["error"] = error
         try:
-            return _encode(line).decode("utf-8", "replace")
-        except (TypeError, ValueError, msgspec.MsgspecError):  # a field that nothing can encode
-            return _encode({name: str(value) for name, value in line.items()}).decode()
+            return _encode(line).decode()
+        except (TypeError, ValueError, RecursionError, msgspec.MsgspecError):
+            # A line with a value that JSON cannot hold is still a line.
+            return json.dumps({name: str(value) for name, value in line.items()})
 
 
 class TextFormatter(logging.Formatter):
@@ -142,4 +144,4 @@ def _blotted(text: str) -> str:
 
 def _quoted(value: object) -> str:
     text = value if isinstance(value, str) else str(value)
-    return text if _PLAIN.fullmatch(text) else _encode(text).decode()
+    return text if _PLAIN.fullmatch(text) else json.dumps(text)

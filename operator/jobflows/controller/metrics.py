@@ -14,7 +14,7 @@ import platform
 from collections.abc import Callable
 from typing import Any, Generic, Literal, TypeVar
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+from prometheus_client import CollectorRegistry, Counter, Histogram
 
 from jobflows import __version__
 from jobflows.cluster.informer import Informer
@@ -29,7 +29,7 @@ from jobflows.controller.scrape import (
     mirrors,
 )
 
-M = TypeVar("M", Counter, Gauge, Histogram)
+M = TypeVar("M", Counter, Histogram)
 
 StepResult = Literal["success", "failure", "timeout"]
 ReconcileResult = Literal["success", "error", "requeue", "requeue_after"]
@@ -52,37 +52,22 @@ class _Series(Generic[M]):
         return series
 
 
-class _Tally:
-    """A gauge that is counted up and down and cannot go below zero."""
-
-    __slots__ = ("_counts", "_series")
-
-    def __init__(self, gauge: Gauge) -> None:
-        self._series = _Series(gauge)
-        self._counts: dict[tuple[str, ...], int] = {}
-
-    def add(self, delta: int, *labels: str) -> None:
-        count = max(0, self._counts.get(labels, 0) + delta)
-        self._counts[labels] = count
-        self._series(*labels).set(count)
-
-
 class Metrics:
     """Durations are seconds. `namespace` is the flow's."""
 
     def __init__(self, registry: CollectorRegistry) -> None:
         made = Instruments(registry)
         self.registry = registry
-        self._flows = _Tally(made.flows)
+        self._flows = made.flows
         self._flow_transitions = _Series(made.flow_transitions)
-        self._steps = _Tally(made.steps)
+        self._steps = made.steps
         self._step_transitions = _Series(made.step_transitions)
         self._step_duration = _Series(made.step_duration)
         self._step_errors = _Series(made.step_errors)
         self._step_retries = _Series(made.step_retries)
         self._retry_backoff = _Series(made.retry_backoff)
-        self._queued_steps = _Tally(made.queued_steps)
-        self._approvals_pending = _Tally(made.approvals_pending)
+        self._queued_steps = made.queued_steps
+        self._approvals_pending = made.approvals_pending
         self._approval_latency = _Series(made.approval_latency)
         self._timeouts = _Series(made.timeouts)
         self._reconciliations = _Series(made.reconciliations)

@@ -35,7 +35,7 @@ from jobflows.manifests.records import FlowRecord, JobRecord, PodRecord
 COMPONENT = "jobflow-operator"
 WAKE_SLACK = 0.001
 """Seconds added to a timer, so that rounding never wakes a flow before its moment."""
-STOP_SECONDS = 10.0
+STOP_SECONDS = 7.0
 
 log = logging.getLogger(__name__)
 
@@ -64,7 +64,7 @@ class Operator:
         bystander = Client(transport, patient, rng=rng, observe=metrics.api_call)
         self._events = EventRecorder(bystander, COMPONENT, settings.identity, clock)
         self.queue = WorkQueue(rng)
-        self.world = World(self.queue.add, self._forget)
+        self.world = World(self.queue.add, self._forget, clock)
         namespace = settings.watch_namespace
         self.flows = Informer(
             self._client,
@@ -101,9 +101,18 @@ class Operator:
             metrics=metrics,
             after_write=self._written,
         )
+        self._effects = Effects(
+            self._client,
+            self.jobs,
+            self.status,
+            clock=clock,
+            metrics=metrics,
+            retry=self._retry,
+            enqueue=self.queue.add,
+        )
         self.reconciler = Reconciler(
             world=self.world,
-            effects=Effects(self._client, self.jobs, self.status),
+            effects=self._effects,
             status=self.status,
             events=self._events,
             metrics=metrics,
@@ -181,6 +190,7 @@ class Operator:
             async with asyncio.timeout(STOP_SECONDS):
                 if self._workers:
                     await asyncio.wait(self._workers)
+                await self._effects.drain()
                 await self.status.drain()
                 await self._events.close()
         except TimeoutError:
@@ -199,9 +209,7 @@ class Operator:
                 self.queue.forgive(uid)
             except (ApiError, TransportError, BlockedError) as error:
                 result = "error"
-                self._metrics.reconcile_error(_kind(error))
-                delay = self.queue.retry(uid)
-                log.warning("reconcile again in %.2f s: %s", delay, error, extra=self._who(uid))
+                self._retry(uid, error)
             except Exception:  # one broken flow must not stop the others
                 result = "error"
                 self._metrics.reconcile_error("bug")
@@ -211,6 +219,11 @@ class Operator:
                 self.queue.done(uid)
                 self._metrics.reconciled(loop.time() - started, result)
                 self._metrics.queue_waited(waited)
+
+    def _retry(self, uid: str, error: Exception) -> None:
+        self._metrics.reconcile_error(_kind(error))
+        delay = self.queue.retry(uid)
+        log.warning("reconcile again in %.2f s: %s", delay, error, extra=self._who(uid))
 
     def _who(self, uid: str) -> dict[str, str]:
         state = self.world.flows.get(uid)

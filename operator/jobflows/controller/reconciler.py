@@ -32,7 +32,6 @@ from jobflows.engine import (
     Ledger,
     Plan,
     Reason,
-    StartAttempt,
     edit,
     invalid_conditions,
     plan,
@@ -97,16 +96,16 @@ class Reconciler:
         except InvalidFlowError as invalid:
             await self._reject(state, invalid.problems, now)
             return
-        self._load(state, flow)
+        self._load(state, flow, now)
         before = state.ledger or Ledger()
         seen = state.observe(
-            flow, now, peers=self._world.peers(state), window=self._settings.start_window
+            now, peers=self._world.peers(state), window=self._settings.start_window
         )
         try:
             answer = plan(flow, before, seen, now)
             await self._follow(state, flow, before, answer, now)
         except BaseException:
-            state.all_dirty = True  # whatever was seen has to be looked at again
+            state.sightings.look_again()
             raise
 
     async def _follow(
@@ -127,12 +126,7 @@ class Reconciler:
         if answer.wake_at is not None:
             self._wake(state.uid, answer.wake_at)
         if answer.actions:
-            starts = sum(isinstance(action, StartAttempt) for action in answer.actions)
-            self._metrics.steps_queued(flow.namespace, starts)
-            try:
-                await self._effects.carry_out(state, flow, answer.actions)
-            finally:
-                self._metrics.steps_queued(flow.namespace, -starts)
+            await self._effects.carry_out(state, flow, answer.actions)
         self.release(state)
 
     def release(self, state: FlowState) -> None:
@@ -140,8 +134,9 @@ class Reconciler:
         ledger = state.ledger
         if ledger is None or not ledger.phase.terminal or ledger != state.ledger_on_record:
             return
-        live = any(attempt.is_live for group in state.attempts.values() for attempt in group)
-        if live or (state.flow is not None and state.flow.steps_with_ttl and state.jobs):
+        if state.sightings.is_live:
+            return
+        if state.flow is not None and state.flow.steps_with_ttl and state.sightings.jobs:
             return
         state.release()
         self.cache.drop(state.uid)
@@ -157,11 +152,11 @@ class Reconciler:
         phases = [step.phase for step in status.steps]
         self._census.meet(meta.uid, meta.namespace, status.phase, phases, new=False)
         succeeded = {step.name for step in status.steps if step.phase == "Succeeded"}
-        for name, jobs in state.jobs.items():
+        for name, jobs in state.sightings.jobs.items():
             over = (job.condition("Complete") or job.condition("Failed") for job in jobs.values())
             if name not in succeeded and not all(over):
                 return False
-        if state.jobs and promises_job_ttl(record):
+        if state.sightings.jobs and promises_job_ttl(record):
             return False
         expires = status.finished + glance_policy(record).ttl_seconds_after_finished
         if self._clock.now() >= expires or _is_mended(record.decoded_status(), record):
@@ -190,7 +185,7 @@ class Reconciler:
         finally:
             self._metrics.dag_cache(1, self.cache.hits - hits)
 
-    def _load(self, state: FlowState, flow: CompiledFlow) -> None:
+    def _load(self, state: FlowState, flow: CompiledFlow, now: Instant) -> None:
         """Get the ledger ready for this compiled flow: read, carried over an edit, or as it is."""
         record = state.record
         assert record is not None  # the caller has looked
@@ -199,7 +194,7 @@ class Reconciler:
             fresh = status.get("reason") == Reason.INVALID and _is_mended(status, record)
             state.ledger = Ledger() if fresh else read_status(flow, status)
             state.ledger_on_record = None if fresh else state.ledger
-            state.adopt(flow)
+            state.adopt(flow, now)
             self._census.meet(
                 flow.uid,
                 flow.namespace,
@@ -210,11 +205,11 @@ class Reconciler:
         elif state.flow is not None and state.flow.generation != flow.generation:
             state.ledger, events = edit(state.flow, flow, state.ledger)
             state.ledger_on_record = None
-            state.adopt(flow)
+            state.adopt(flow, now)
             for event in events:
                 self._announce(state, event)
         elif state.flow is None:
-            state.adopt(flow)
+            state.adopt(flow, now)
 
     async def _reject(self, state: FlowState, problems: list[str], now: Instant) -> None:
         """Say what is wrong. A flow that has not started fails; one that runs only holds still."""

@@ -1,8 +1,8 @@
 """Numbers that already live in the operator's own objects, read only when Prometheus asks.
 
 Registered through `Metrics.watch_*`. The queue, the informers and the limiter count for themselves
-and pay nothing for being measured. Rule: a scrape happens on the event loop's thread, between two
-steps of the program, so it may read those objects without a lock.
+and pay nothing for being measured; phases are tallied here for the same reason. Rule: a scrape runs
+in a thread, beside the event loop, so what changes is copied in one step (`list(...)`) first.
 """
 
 from __future__ import annotations
@@ -39,6 +39,27 @@ class Queue(Protocol):
     def __len__(self) -> int: ...
 
 
+class Tally(Collector):
+    """A gauge that is counted up and down and cannot go below zero."""
+
+    def __init__(self, name: str, text: str, *labels: str) -> None:
+        self._name = name
+        self._text = text
+        self._labels = labels
+        self._counts: dict[tuple[str, ...], int] = {}
+
+    def add(self, delta: int, *labels: str) -> None:
+        """Count `delta` up, or down; `labels` are the values in order."""
+        count = self._counts.get(labels, 0) + delta
+        self._counts[labels] = count if count > 0 else 0
+
+    def collect(self) -> Iterator[Metric]:
+        family = GaugeMetricFamily(self._name, self._text, labels=self._labels)
+        for labels, count in list(self._counts.items()):
+            family.add_metric(labels, count)
+        yield family
+
+
 class QueueCollector(Collector):
     """client-go's `workqueue_*` and controller-runtime's workers. `now` is the loop's time."""
 
@@ -49,7 +70,7 @@ class QueueCollector(Collector):
 
     def collect(self) -> Iterator[Metric]:
         queue, now = self._queue, self._now()
-        busy = [max(0.0, now - since) for since in queue.working.values()]
+        busy = [max(0.0, now - since) for since in list(queue.working.values())]
         yield _gauge("workqueue_depth", "Flows that wait.", "name", len(queue))
         yield _counter("workqueue_adds", "Flows queued.", "name", queue.stats.adds)
         yield _counter("workqueue_retries", "Back-offs.", "name", queue.stats.retries)
@@ -85,7 +106,7 @@ class InformerCollector(Collector):
     def collect(self) -> Iterator[Metric]:
         def each(kind: type[Metric], name: str, text: str, of: Callable[[Any], float]) -> Metric:
             family = kind(f"jobflow_informer_{name}", text, labels=["resource"])  # type: ignore[call-arg] # the families' own signature
-            for resource, informer in self._informers.items():
+            for resource, informer in list(self._informers.items()):
                 value = of(informer)
                 if value != float("inf"):
                     family.add_metric([resource], value)  # type: ignore[attr-defined] # as above

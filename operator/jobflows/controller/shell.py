@@ -12,7 +12,8 @@ What is left of kopf is kept from doing harm:
 - a refused login is tried again with new credentials and a pause: kopf's default ends the process;
 - events are not posted by kopf, and nothing is stored in annotations;
 - startup and cleanup fail at once: kopf's default is to try again in a minute.
-kopf waits five seconds for tasks it does not know, so everything of ours is over when cleanup ends.
+At its end kopf waits five seconds for tasks it does not know, and the one that waits for its own
+stop flag is among them. So everything of ours is over when cleanup ends, and the flag is raised.
 
 Exit code 0 after SIGTERM or SIGINT, when all was written; 1 with the error logged otherwise.
 """
@@ -29,7 +30,6 @@ from typing import Any
 import aiohttp
 import kopf
 import prometheus_client
-from aiohttp.client_middlewares import ClientHandlerType
 
 from jobflows import __version__
 from jobflows.cluster.credentials import TokenSource
@@ -156,7 +156,7 @@ def session(connection: Connection) -> aiohttp.ClientSession:
     tokens = TokenSource(connection)
 
     async def authorise(
-        request: aiohttp.ClientRequest, handler: ClientHandlerType
+        request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType
     ) -> aiohttp.ClientResponse:
         token = await tokens.current()
         if token:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from jobflows.cluster.clock import Clock
 from jobflows.controller.flowstate import FlowState
 from jobflows.controller.glance import glance_policy, glance_status
 from jobflows.controller.workqueue import Priority
@@ -22,10 +23,11 @@ Enqueue = Callable[[str, Priority], None]
 class World:
     """Flow states by UID. `enqueue` is told which flow has news, and how urgent it is."""
 
-    def __init__(self, enqueue: Enqueue, forget: Callable[[FlowState], None]) -> None:
+    def __init__(self, enqueue: Enqueue, forget: Callable[[FlowState], None], clock: Clock) -> None:
         self.flows: dict[str, FlowState] = {}
         self._enqueue = enqueue
         self._forget = forget
+        self._clock = clock
         self._groups: dict[tuple[str, str], dict[str, FlowState]] = {}
 
     def flow_changed(self, old: FlowRecord | None, new: FlowRecord | None) -> None:
@@ -46,35 +48,21 @@ class World:
 
     def job_changed(self, old: JobRecord | None, new: JobRecord | None) -> None:
         """A Job was added, changed or deleted."""
-        meta = (new or old).metadata  # type: ignore[union-attr] # one of them is there
-        place = _place(meta)
-        if place is None:
-            return
-        uid, step, attempt = place
-        state = self._state(uid)
-        if new is not None:
-            state.jobs.setdefault(step, {})[attempt] = new
-        else:
-            _drop(state.jobs, step, attempt)
-        self._touched(state, step)
+        place = _place((new or old).metadata)  # type: ignore[union-attr] # one of them is there
+        if place is not None:
+            uid, step, number = place
+            state = self._state(uid)
+            self._heard(state, state.sightings.saw_job(step, number, new, self._clock.now()))
 
     def pod_changed(self, old: PodRecord | None, new: PodRecord | None) -> None:
         """A pod was added, changed or deleted."""
         meta = (new or old).metadata  # type: ignore[union-attr] # one of them is there
         place = _place(meta)
-        if place is None:
-            return
-        uid, step, attempt = place
-        state = self._state(uid)
-        pods = state.pods.setdefault(step, {}).setdefault(attempt, {})
-        if new is not None:
-            pods[meta.uid] = new
-        else:
-            pods.pop(meta.uid, None)
-            if not pods:
-                _drop(state.pods, step, attempt)
-        if old is None or new is None or old.status != new.status:
-            self._touched(state, step)
+        if place is not None:
+            uid, step, number = place
+            state = self._state(uid)
+            now = self._clock.now()
+            self._heard(state, state.sightings.saw_pod(step, number, meta.uid, new, now))
 
     def peers(self, state: FlowState) -> list[Peer]:
         """The other unfinished flows of a flow's concurrency group."""
@@ -103,11 +91,14 @@ class World:
             state = self.flows[uid] = FlowState(uid)
         return state
 
-    def _touched(self, state: FlowState, step: str) -> None:
-        state.touch(step)
-        if state.record is not None:
+    def _heard(self, state: FlowState, news: bool) -> None:
+        if state.record is None:
+            self._drop_if_empty(state)
+        elif news:
             self._enqueue(state.uid, Priority.EVENT)
-        elif not state.jobs and not state.pods:
+
+    def _drop_if_empty(self, state: FlowState) -> None:
+        if state.sightings.is_empty:
             self.flows.pop(state.uid, None)
 
     def _flow_gone(self, old: FlowRecord) -> None:
@@ -121,8 +112,7 @@ class World:
         state.record = None
         self._forget(state)
         state.release()
-        if not state.jobs and not state.pods:
-            del self.flows[state.uid]
+        self._drop_if_empty(state)
 
     def _regroup(self, state: FlowState, old: FlowRecord | None, new: FlowRecord) -> None:
         before = _group(old)
@@ -150,17 +140,6 @@ def _place(meta: Meta) -> tuple[str, str, int] | None:
         )
     except (KeyError, ValueError):
         return None
-
-
-def _drop(
-    by_step: dict[str, dict[int, JobRecord]] | dict[str, dict[int, dict[str, PodRecord]]],
-    step: str,
-    attempt: int,
-) -> None:
-    attempts = by_step.get(step, {})
-    attempts.pop(attempt, None)
-    if not attempts:
-        by_step.pop(step, None)
 
 
 def _person_changed(old: Meta, new: Meta) -> bool:

@@ -11,7 +11,7 @@ from dataclasses import replace
 
 from jobflows.engine.draft import Draft
 from jobflows.engine.failure import Verdict, judge
-from jobflows.engine.ledger import AttemptRef, Reason, StepPhase
+from jobflows.engine.ledger import AttemptRef, Reason, StepPhase, StepRecord
 from jobflows.engine.observations import Attempt, AttemptState, Cause
 from jobflows.engine.plan import DeleteAttempt, StopAttempt
 from jobflows.engine.values import ValueUnavailableError, read_outputs
@@ -37,7 +37,8 @@ def take_in(draft: Draft, step: int) -> None:
         if newest.number > record.attempt:
             if newest.state is AttemptState.BLOCKED:
                 draft.update(step, reason=newest.reason, message=newest.message)
-            elif newest.state is not AttemptState.STOPPING:
+                _recheck(draft, step, newest)
+            elif newest.state not in (AttemptState.STARTING, AttemptState.STOPPING):
                 _follow(draft, step, newest)
         elif newest.state is AttemptState.RUNNING:
             draft.actions.append(StopAttempt(newest))  # timed out before; not gone yet
@@ -57,13 +58,17 @@ def _follow(draft: Draft, step: int, attempt: Attempt) -> None:
         _failed(draft, step, attempt)
     else:
         draft.update(step, message=attempt.message)
-        if attempt.recheck_at is not None:
-            draft.frontier.set_timer(attempt.recheck_at, step)
+        _recheck(draft, step, attempt)
         _check_timeout(draft, step, attempt)
 
 
+def _recheck(draft: Draft, step: int, attempt: Attempt) -> None:
+    if attempt.recheck_at is not None and attempt.recheck_at > draft.now:
+        draft.frontier.set_timer(attempt.recheck_at, step)
+
+
 def _adopt(draft: Draft, step: int, attempt: Attempt) -> None:
-    record = draft.records[step]
+    record = _charge(draft, step, attempt.number)
     draft.start(
         step,
         phase=StepPhase.RUNNING,
@@ -76,8 +81,28 @@ def _adopt(draft: Draft, step: int, attempt: Attempt) -> None:
         job=attempt.ref,
     )
     _set_timers(draft, step, attempt)
-    if attempt.number == 1:
+    if attempt.number == 1 and attempt.cause is not Cause.REJECTED:
         draft.event(Reason.STARTED, f"started as {attempt.ref.name}", step)
+
+
+def _charge(draft: Draft, step: int, number: int) -> StepRecord:
+    """Book what the attempts before `number` must have cost, if nobody could write it down.
+
+    An operator that dies forgets its last decisions, but no budget may grow by that. An attempt of
+    which nothing is left is counted as lost.
+    """
+    record = draft.records[step]
+    seen = {attempt.number: attempt for attempt in draft.attempts(step)}
+    first = record.attempt + (record.phase is not StepPhase.RUNNING)
+    before = [seen.get(n) for n in range(max(first, 1), number)]
+    losses = sum(old is None or old.cause is Cause.DISRUPTION for old in before)
+    if not before:
+        return record
+    return draft.update(
+        step,
+        retries=record.retries + len(before) - losses,
+        losses=record.losses + losses,
+    )
 
 
 def _set_timers(draft: Draft, step: int, attempt: Attempt) -> None:
@@ -97,6 +122,7 @@ def _check_timeout(draft: Draft, step: int, attempt: Attempt) -> None:
         cause=Cause.TIMEOUT,
         reason=Reason.TIMEOUT,
         message=f"attempt {attempt.number} ran longer than timeoutSeconds {timeout}",
+        exit_codes={},  # those of earlier pods; no rule may take them for this one's
     )
     draft.stop_attempts(step)
     _failed(draft, step, late)

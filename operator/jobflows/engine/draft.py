@@ -31,12 +31,13 @@ class Draft:
         known = ledger.frontier
         self.frontier = known.copy() if known else Frontier.of(flow, self.records)
         self.look_at_all = known is None or seen.changed is None
+        self.began_now = ledger.started is None
         self.actions: list[Action] = []
         self.events: list[Event] = []
         self._touched = known is None or not ledger.steps
 
     def seal(self) -> Plan:
-        """Turn the draft into the plan; the ledger is the same object when nothing was decided."""
+        """Turn the draft into the plan; `steps` is the same object when no step has changed."""
         steps = tuple(self.records) if self._touched else self.ledger.steps
         ledger = replace(self.ledger, steps=steps, frontier=self.frontier)
         return Plan(
@@ -71,14 +72,22 @@ class Draft:
     def start(self, step: int, **changes: Any) -> None:
         """A ready step becomes live: it runs, or waits for approval."""
         self.frontier.ready.discard(step)
+        self.frontier.doomed.discard(step)
         self.frontier.live.add(step)
         self.update(step, **changes)
 
     def put_back(self, step: int, retry_at: Instant, **changes: Any) -> None:
-        """A live step becomes pending again and waits for its next attempt."""
+        """A live step becomes pending again and waits for its next attempt.
+
+        It may have got new dependencies while it ran, by an edit of the spec.
+        """
         self.frontier.live.discard(step)
-        self.frontier.ready.add(step)
         self.frontier.set_timer(retry_at, step)
+        parents = self.flow.graph.parents[step]
+        if any(blocks_dependents(self.flow, p, self.records[p]) for p in parents):
+            self.frontier.doomed.add(step)
+        elif self.frontier.unmet[step] == 0:
+            self.frontier.ready.add(step)
         self.update(step, phase=StepPhase.PENDING, retry_at=retry_at, **changes)
 
     def finish(

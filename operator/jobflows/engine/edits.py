@@ -10,16 +10,24 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from jobflows.engine.flow import CompiledFlow
-from jobflows.engine.ledger import FRESH, Ledger, StepPhase, StepRecord
+from jobflows.engine.ledger import FRESH, Ledger, Reason, StepPhase, StepRecord
 from jobflows.engine.plan import Event
 
 APPLIED = "SpecChangeApplied"
 IGNORED = "SpecChangeIgnored"
 
+TOO_LATE = StepRecord(
+    phase=StepPhase.SKIPPED, reason=Reason.FLOW_FINISHED, message="added after the flow had ended"
+)
+
 
 def rebase(flow: CompiledFlow, ledger: Ledger, records: Mapping[str, StepRecord]) -> Ledger:
-    """Lay `records`, by step name, over the steps of `flow`."""
-    steps = tuple(records.get(name, FRESH) for name in flow.graph.names)
+    """Lay `records`, by step name, over the steps of `flow`.
+
+    A step that was added to a finished flow will not run, and says so.
+    """
+    new = TOO_LATE if ledger.phase.terminal and records else FRESH
+    steps = tuple(records.get(name, new) for name in flow.graph.names)
     return replace(ledger, steps=steps, frontier=None)
 
 
@@ -53,7 +61,8 @@ def _judge_step(
         if record.phase.terminal:
             return Event(APPLIED, "removed; its record goes with it", name)
         if record.phase is StepPhase.PENDING:
-            return Event(APPLIED, "removed before it started", name)
+            when = "before its next attempt" if record.attempt else "before it started"
+            return Event(APPLIED, f"removed {when}", name)
         return Event(APPLIED, "removed; what runs of it is stopped", name, warning=True)
     if new.steps[position].spec == before.spec:
         return None
@@ -61,7 +70,8 @@ def _judge_step(
         words = f"is {record.phase} already; the change has no effect on this run"
         return Event(IGNORED, words, name, warning=True)
     if record.phase is StepPhase.PENDING:
-        return Event(APPLIED, "changed before it started", name)
+        when = "before its next attempt" if record.attempt else "before it started"
+        return Event(APPLIED, f"changed {when}", name)
     return Event(
         APPLIED, "runs as it was started; the change takes effect at its next attempt", name
     )

@@ -51,6 +51,8 @@ def judge(
     if attempt.cause is Cause.DISRUPTION:
         return _judge_loss(flow, step, record, attempt)
     rule = _matching_rule(flow.failure_rules, attempt)
+    if rule is not None and rule.action == "Count" and _is_used_up(flow, flow_retries):
+        return _give_up(flow, attempt)
     if rule is not None and rule.action in ("Ignore", "Count"):
         return Judgement(
             verdict=Verdict.IGNORE,
@@ -64,19 +66,27 @@ def judge(
     if record.retries >= step.retry.limit:
         spent = f" (after {record.retries} retries)" if record.retries else ""
         return Judgement(verdict=Verdict.FAIL, reason=reason, message=attempt.message + spent)
-    if flow_retries >= flow.policy.backoff_limit:
-        return Judgement(
-            verdict=Verdict.FAIL,
-            reason=Reason.BACKOFF_LIMIT,
-            message=f"{attempt.message} (the flow's backoffLimit of {flow.policy.backoff_limit} "
-            "retries is used up)",
-            ends_flow=True,
-        )
+    if _is_used_up(flow, flow_retries):
+        return _give_up(flow, attempt)
     delay = backoff_delay(
         step.retry.backoff, record.retries, f"{flow.uid}/{step.name}/{attempt.number}"
     )
     return Judgement(
         verdict=Verdict.RETRY, reason=reason, message=attempt.message, delay=delay, retry_cost=1
+    )
+
+
+def _is_used_up(flow: CompiledFlow, flow_retries: int) -> bool:
+    return flow_retries >= flow.policy.backoff_limit
+
+
+def _give_up(flow: CompiledFlow, attempt: Attempt) -> Judgement:
+    return Judgement(
+        verdict=Verdict.FAIL,
+        reason=Reason.BACKOFF_LIMIT,
+        message=f"{attempt.message} (the flow's backoffLimit of {flow.policy.backoff_limit} "
+        "retries is used up)",
+        ends_flow=True,
     )
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import heapq
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from jobflows.engine.flow import CompiledFlow
 from jobflows.engine.ledger import Instant, Reason, StepPhase, StepRecord
@@ -23,7 +23,8 @@ class Frontier:
     unmet dependencies; `live` are running steps and those that wait for approval; `doomed` are
     pending steps below a failure, to be skipped; `unfinished` counts all that is not final;
     `failures` counts failed steps that the flow does not tolerate; `retries` is the sum over all
-    steps. `timers` is a heap of (moment, step); an entry may be stale, which costs a look.
+    steps. `timers` is a heap of (moment, step), each once (`armed` holds the same); a stale one
+    costs a look.
     """
 
     unmet: list[int]
@@ -34,6 +35,7 @@ class Frontier:
     unfinished: int
     failures: int
     retries: int
+    armed: set[tuple[Instant, int]] = field(default_factory=set)
 
     @classmethod
     def of(cls, flow: CompiledFlow, records: Sequence[StepRecord]) -> Frontier:
@@ -46,17 +48,17 @@ class Frontier:
                 self.failures += is_failure(flow, i, record)
                 continue
             self.unfinished += 1
+            above = [(p, records[p]) for p in flow.graph.parents[i]]
+            unmet[i] = sum(not parent.phase.terminal for _, parent in above)
             if record.phase is not StepPhase.PENDING:
                 self.live.add(i)
                 continue
-            above = [(p, records[p]) for p in flow.graph.parents[i]]
-            unmet[i] = sum(not parent.phase.terminal for _, parent in above)
+            if record.retry_at is not None:
+                self.set_timer(record.retry_at, i)
             if any(blocks_dependents(flow, p, parent) for p, parent in above):
                 self.doomed.add(i)
             elif unmet[i] == 0:
                 self.ready.add(i)
-                if record.retry_at is not None:
-                    self.set_timer(record.retry_at, i)
         return self
 
     def copy(self) -> Frontier:
@@ -70,17 +72,22 @@ class Frontier:
             self.unfinished,
             self.failures,
             self.retries,
+            self.armed.copy(),
         )
 
     def set_timer(self, at: Instant, step: int) -> None:
         """Have `step` looked at again at `at`; -1 stands for the flow itself."""
-        heapq.heappush(self.timers, (at, step))
+        if (at, step) not in self.armed:
+            self.armed.add((at, step))
+            heapq.heappush(self.timers, (at, step))
 
     def take_due(self, now: Instant) -> set[int]:
         """Remove and return the steps whose moment has come."""
         due: set[int] = set()
         while self.timers and self.timers[0][0] <= now:
-            due.add(heapq.heappop(self.timers)[1])
+            timer = heapq.heappop(self.timers)
+            self.armed.discard(timer)
+            due.add(timer[1])
         return due
 
     def next_moment(self) -> Instant | None:

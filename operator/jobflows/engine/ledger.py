@@ -57,6 +57,7 @@ class Reason(StrEnum):
     FLOW_DEADLINE = "ActiveDeadlineExceeded"
     BACKOFF_LIMIT = "BackoffLimitExceeded"
     RESOURCE_CONFLICT = "ResourceConflict"
+    FLOW_FINISHED = "FlowFinished"
     STEP_FAILED = "StepFailed"
     COMPLETED = "Completed"
     INVALID = "Invalid"
@@ -76,7 +77,8 @@ class StepRecord:
 
     `attempt` is the number of the newest attempt, 0 before the first. `retries` counts attempts
     that cost a retry, `losses` those lost to disruption; the two budgets never mix. `started` is
-    the first attempt's start, `attempt_started` the newest one's.
+    the first attempt's start, `attempt_started` the newest one's; the latter is not written down, a
+    restart takes it from the Job.
     """
 
     phase: StepPhase = StepPhase.PENDING

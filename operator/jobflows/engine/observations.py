@@ -14,8 +14,9 @@ from jobflows.engine.ledger import AttemptRef, FlowPhase, Instant
 
 
 class AttemptState(StrEnum):
-    """BLOCKED: could not be created for now. STOPPING: on its way out, not gone yet."""
+    """STARTING: asked for, not confirmed. BLOCKED: refused for now. STOPPING: not gone yet."""
 
+    STARTING = "Starting"
     BLOCKED = "Blocked"
     RUNNING = "Running"
     STOPPING = "Stopping"
@@ -56,8 +57,11 @@ class Attempt:
 
     @property
     def is_live(self) -> bool:
-        """Whether something of it may still be running."""
-        return self.state in (AttemptState.RUNNING, AttemptState.STOPPING)
+        """Whether something of it may be running: nothing else of its step is started then."""
+        return self.state in _LIVE
+
+
+_LIVE = frozenset({AttemptState.STARTING, AttemptState.RUNNING, AttemptState.STOPPING})
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,12 +8,13 @@ from jobflows.engine.plan import DeleteFlow
 
 
 def stop_flow(draft: Draft, reason: str, message: str) -> None:
-    """End the flow now: live steps fail and are stopped, the others are skipped."""
+    """End the flow now: steps that ever ran fail and are stopped, the others are skipped."""
     draft.set_flow(reason=reason, message=message)
     for i, record in enumerate(draft.records):
         if not record.phase.terminal:
             draft.stop_attempts(i)  # also one that was created a moment ago and is not on record
-            phase = StepPhase.SKIPPED if record.phase is StepPhase.PENDING else StepPhase.FAILED
+            untouched = record.phase is StepPhase.PENDING and record.attempt == 0
+            phase = StepPhase.SKIPPED if untouched else StepPhase.FAILED
             draft.close(i, phase, reason, message)
     _end(draft, FlowPhase.FAILED)
 

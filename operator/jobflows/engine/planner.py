@@ -11,6 +11,7 @@ from jobflows.engine.attempts import take_in
 from jobflows.engine.concurrency import Admission, admit
 from jobflows.engine.draft import Draft
 from jobflows.engine.flow import CompiledFlow
+from jobflows.engine.frontier import blocks_dependents
 from jobflows.engine.ledger import FlowPhase, Instant, Ledger, Reason, StepPhase
 from jobflows.engine.observations import AttemptState, Observations
 from jobflows.engine.outcome import look_after, settle, stop_flow
@@ -38,58 +39,50 @@ def plan(flow: CompiledFlow, ledger: Ledger, seen: Observations, now: Instant) -
     if ledger.phase.terminal:
         _take_in_changes(draft, due)
         look_after(draft)
-    elif _may_go_on(draft):
+    elif _has_begun(draft):
         _take_in_changes(draft, due)
         _advance(draft)
     return draft.seal()
 
 
-def _may_go_on(draft: Draft) -> bool:
-    """The gates before any step: concurrency, deadline, and the flow's own resources."""
-    flow, now = draft.flow, draft.now
-    started = draft.ledger.started
-    decision = admit(flow, started is not None, draft.seen.peers)
-    if decision.admission is Admission.STOP:
-        _take_in_changes(draft, set())
-        stop_flow(draft, Reason.REPLACED, decision.message)
-        return False
-    if decision.admission is Admission.WAIT:
-        draft.set_flow(
-            phase=FlowPhase.PENDING, reason=Reason.WAITING_FOR_FLOW, message=decision.message
-        )
-        return False
-    if started is None and flow.suspend:
-        draft.set_flow(
-            phase=FlowPhase.SUSPENDED, reason=Reason.SUSPENDED, message="spec.suspend is true"
-        )
-        return False
-    if draft.seen.resources_problem:
-        stop_flow(draft, Reason.RESOURCE_CONFLICT, draft.seen.resources_problem)
-        return False
-    if started is None:
-        started = now
-        draft.set_flow(phase=FlowPhase.RUNNING, reason=Reason.STARTED, message="", started=now)
-        draft.event("FlowStarted", f"{len(flow.steps)} steps")
-    if flow.has_resources and not draft.seen.resources_ready:
-        draft.actions.append(CreateResources())
-        return False
-    return not _past_deadline(draft, started)
+def _has_begun(draft: Draft) -> bool:
+    """The gates before the first step: other flows of the group, and `suspend`.
 
-
-def _past_deadline(draft: Draft, started: Instant) -> bool:
-    limit = draft.flow.policy.active_deadline_seconds
-    if limit is None:
-        return False
-    if draft.now < started + limit:
-        if draft.look_at_all or draft.now == started:
-            draft.frontier.set_timer(started + limit, -1)
-        return False
-    _take_in_changes(draft, set())
-    if draft.frontier.unfinished == 0:  # the last step finished before anyone looked at the clock
-        settle(draft)
+    A flow with attempts has passed them already, whatever became of the status that said so.
+    """
+    if draft.ledger.started is not None:
         return True
-    stop_flow(draft, Reason.FLOW_DEADLINE, f"the flow ran longer than {limit} s")
+    begun = _first_attempt(draft)
+    if begun is None:
+        decision = admit(draft.flow, False, draft.seen.peers)
+        if decision.admission is Admission.STOP:
+            stop_flow(draft, Reason.REPLACED, decision.message)
+            return False
+        if decision.admission is Admission.WAIT:
+            draft.set_flow(
+                phase=FlowPhase.PENDING, reason=Reason.WAITING_FOR_FLOW, message=decision.message
+            )
+            return False
+        if draft.flow.suspend:
+            draft.set_flow(
+                phase=FlowPhase.SUSPENDED, reason=Reason.SUSPENDED, message="spec.suspend is true"
+            )
+            return False
+        begun = draft.now
+    draft.set_flow(phase=FlowPhase.RUNNING, reason=Reason.STARTED, message="", started=begun)
+    draft.event("FlowStarted", f"{len(draft.flow.steps)} steps")
     return True
+
+
+def _first_attempt(draft: Draft) -> Instant | None:
+    """When the oldest attempt was made; None without any."""
+    made = [
+        min(draft.now, draft.now if attempt.created is None else attempt.created)
+        for attempts in draft.seen.attempts.values()
+        for attempt in attempts
+        if attempt.state is not AttemptState.BLOCKED
+    ]
+    return min(made, default=None)
 
 
 def _take_in_changes(draft: Draft, due: set[int]) -> None:
@@ -108,19 +101,47 @@ def _take_in_changes(draft: Draft, due: set[int]) -> None:
 
 
 def _advance(draft: Draft) -> None:
+    """What follows from the facts: the end of the flow, or new steps."""
     for i in sorted(draft.frontier.doomed):
-        draft.finish(i, StepPhase.SKIPPED, Reason.DEPENDENCY_FAILED, _broken_parent(draft, i))
+        if i in draft.frontier.doomed:  # skipping one may have skipped others below it
+            draft.finish(i, StepPhase.SKIPPED, Reason.DEPENDENCY_FAILED, _broken_parent(draft, i))
     if draft.ledger.reason == Reason.BACKOFF_LIMIT:
         stop_flow(draft, Reason.BACKOFF_LIMIT, draft.ledger.message)
         return
-    start_ready(draft)
+    if draft.frontier.unfinished:  # otherwise it was done before anyone had to stop it
+        end = _reason_to_stop(draft)
+        if end is not None:
+            stop_flow(draft, *end)
+            return
+        if draft.flow.has_resources and not draft.seen.resources_ready:
+            draft.actions.append(CreateResources())
+        else:
+            start_ready(draft)
     settle(draft)
+
+
+def _reason_to_stop(draft: Draft) -> tuple[Reason, str] | None:
+    """Why the flow must end before its steps are done, in one word and in one sentence."""
+    decision = admit(draft.flow, True, draft.seen.peers)
+    if decision.admission is Admission.STOP:
+        return Reason.REPLACED, decision.message
+    if draft.seen.resources_problem:
+        return Reason.RESOURCE_CONFLICT, draft.seen.resources_problem
+    limit = draft.flow.policy.active_deadline_seconds
+    started = draft.ledger.started
+    if limit is None or started is None:
+        return None
+    if draft.now >= started + limit:
+        return Reason.FLOW_DEADLINE, f"the flow ran longer than {limit} s"
+    if draft.look_at_all or draft.began_now:
+        draft.frontier.set_timer(started + limit, -1)
+    return None
 
 
 def _broken_parent(draft: Draft, step: int) -> str:
     names = (
         draft.flow.graph.names[p]
         for p in draft.flow.graph.parents[step]
-        if draft.records[p].phase in (StepPhase.FAILED, StepPhase.SKIPPED)
+        if blocks_dependents(draft.flow, p, draft.records[p])
     )
     return f"step {next(names, '?')} did not succeed"

@@ -24,7 +24,7 @@ def backoff_delay(backoff: Backoff, retry: int, identity: str) -> float:
         }[backoff.type]()
     except OverflowError:
         return backoff.cap
-    delay = backoff.duration * growth
+    delay = min(backoff.duration * growth, backoff.cap)  # finite, whatever the growth
     delay += delay * backoff.jitter * _fraction(identity)
     return min(delay, backoff.cap)
 

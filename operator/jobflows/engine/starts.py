@@ -12,6 +12,7 @@ from jobflows.api.expressions import ExpressionError
 from jobflows.engine.draft import Draft
 from jobflows.engine.flow import CompiledStep
 from jobflows.engine.ledger import Reason, StepPhase
+from jobflows.engine.observations import AttemptState
 from jobflows.engine.plan import StartAttempt
 from jobflows.engine.values import ValueUnavailableError, resolve_inputs, step_document
 
@@ -25,13 +26,19 @@ def start_ready(draft: Draft) -> None:
         return
     rank = draft.flow.graph.rank
     while True:
-        ready = sorted(draft.frontier.ready, key=lambda i: (-rank[i], i))
+        ready = sorted(draft.frontier.ready, key=lambda i: (_is_blocked(draft, i), -rank[i], i))
         before = draft.frontier.unfinished
         candidates = (start for i in ready if (start := _start(draft, i)) is not None)
         starts = list(islice(candidates, draft.seen.window))
         if draft.frontier.unfinished == before:  # nothing was skipped, so nothing new is ready
             draft.actions.extend(starts)
             return
+
+
+def _is_blocked(draft: Draft, i: int) -> bool:
+    """Whether the last try to create an attempt failed; others go first, or they might starve."""
+    attempts = draft.attempts(i)
+    return bool(attempts) and attempts[-1].state is AttemptState.BLOCKED
 
 
 def _start(draft: Draft, i: int) -> StartAttempt | None:

@@ -64,12 +64,14 @@ def read_outputs(step: CompiledStep, output: str | None) -> Mapping[str, str]:
     for parameter in parameters:
         path = parameter.value_from.json_path
         try:
-            values[parameter.name] = jsonpath.query(path, document)
+            value = jsonpath.query(path, document)
         except LookupError as error:
             said = repr(output[:200]) if output else "nothing"
             raise ValueUnavailableError(
                 f"output {parameter.name}: no value at {path}; the termination message is {said}"
             ) from error
+        # half of a surrogate pair is legal in JSON, and in nothing that it is written to later
+        values[parameter.name] = value.encode(errors="replace").decode()
     return values
 
 
@@ -77,7 +79,7 @@ def _document(output: str) -> Any:
     """A termination message as JSON; as one string when it is no JSON, which `$` can still read."""
     try:
         return json.loads(output)
-    except ValueError:
+    except (ValueError, RecursionError):  # thousands of brackets exceed the parser's depth
         return output
 
 

@@ -87,10 +87,11 @@ class Process:
 
 def _when_ended(pid: int, loop: asyncio.AbstractEventLoop, ended: Callable[[], None]) -> None:
     """Call `ended` from the loop when the child can be waited for."""
-    if not hasattr(os, "pidfd_open"):
+    try:
+        fd = os.pidfd_open(pid)
+    except (AttributeError, OSError):  # not Linux, or too many open files
         _when_ended_by_thread(pid, loop, ended)
         return
-    fd = os.pidfd_open(pid)
 
     def readable() -> None:
         loop.remove_reader(fd)

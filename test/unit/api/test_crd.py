@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 import yaml
-from jsonschema import Draft202012Validator
+from jsonschema import Draft202012Validator  # type: ignore[import-untyped] # no stubs wanted
 
 from jobflows.api.crd import crd, text
 from jobflows.api.spec import Step

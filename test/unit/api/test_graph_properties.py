@@ -1,8 +1,9 @@
 """Properties of graph checks on random graphs, and that their work is linear."""
 
+from itertools import pairwise
 from typing import Any
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from jobflows.api import JobFlow
@@ -27,6 +28,7 @@ def shuffled(graph: list[list[int]], order: list[int]) -> dict[str, Any]:
     return flow(*steps)
 
 
+@settings(deadline=None)  # the first cycle loads networkx
 @given(graphs(), st.randoms(use_true_random=False))
 def test_a_graph_without_cycles_is_accepted_in_any_order(
     graph: list[list[int]], random: Any
@@ -37,6 +39,7 @@ def test_a_graph_without_cycles_is_accepted_in_any_order(
     assert validate(shuffled(graph, order)) == []
 
 
+@settings(deadline=None)  # the first cycle loads networkx
 @given(graphs(), st.randoms(use_true_random=False), st.data())
 def test_an_edge_back_is_named_as_a_cycle(
     graph: list[list[int]], random: Any, data: st.DataObject
@@ -56,10 +59,11 @@ def test_an_edge_back_is_named_as_a_cycle(
     assert len(problems) == 1
     names = problems[0].message.rsplit(": ", 1)[1].split(" -> ")
     assert names[0] == names[-1]
-    for reader, parent in zip(names, names[1:], strict=False):
+    for reader, parent in pairwise(names):
         assert int(parent[1:]) in graph[int(reader[1:])]
 
 
+@settings(deadline=None)  # the first cycle loads networkx
 @given(graphs(), st.data())
 def test_a_step_can_read_its_ancestors_and_nothing_else(
     graph: list[list[int]], data: st.DataObject

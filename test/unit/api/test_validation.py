@@ -1,5 +1,8 @@
 """The validator: what it refuses, with which words, and what it lets through."""
 
+import os
+import subprocess
+import sys
 from typing import Any
 
 import pytest
@@ -159,3 +162,34 @@ def test_keys_that_are_no_words_are_quoted_in_a_path() -> None:
     document = flow(step("a", metadata={"labels": {"example.com/x": "{{ parameters.y }}"}}))
 
     assert validate(document)[0].dotted == "spec.steps[0].metadata.labels['example.com/x']"
+
+
+def test_a_misspelt_dependency_is_not_also_called_missing() -> None:
+    document = flow(step("extract"), step("b", "extrct", when="steps.extract.phase == 'Failed'"))
+
+    assert [problem.dotted for problem in validate(document)] == ["spec.steps[1].dependencies[0]"]
+
+
+def test_a_flow_from_the_api_server_is_accepted() -> None:
+    document = flow(step("a"))
+    document["metadata"] |= {"uid": "u", "managedFields": [{}], "creationTimestamp": None}
+    document["status"] = {"phase": "Running", "whatever": 1}
+
+    assert validate(document) == []
+
+
+def test_a_plain_flow_loads_none_of_the_slow_libraries() -> None:
+    code = (
+        "import sys; from jobflows.api.validation import validate; from unit.api.flows import *; "
+        "assert validate(flow(step('a'), step('b', 'a', when='always'))) == []; "
+        "print([name for name in ('cel', 'jsonpath', 'networkx') if name in sys.modules])"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        env={"PYTHONPATH": os.pathsep.join(path for path in sys.path if path)},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+
+    assert done.stdout == "[]\n"

@@ -10,9 +10,9 @@ from collections.abc import AsyncIterator, Callable, Coroutine
 from typing import Any, TypeVar
 
 import msgspec
-from model.virtual_time import run
 
 from jobflows.cluster import JOBS, Client, Informer, Limiter, Request, Response, TransportError
+from model.virtual_time import run
 
 T = TypeVar("T")
 Answer = Response | Exception

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import pytest
+
+from jobflows.cluster import JOBS, TimeTravelError, WatchRefused
 from unit.cluster_adapter.scripted import (
     LOST,
     Job,
+    Line,
     ScriptedTransport,
     bookmark,
     follow,
@@ -15,8 +18,6 @@ from unit.cluster_adapter.scripted import (
     refusal,
     status_body,
 )
-
-from jobflows.cluster import JOBS, TimeTravelError, WatchRefused
 
 GONE = line("ERROR", status_body(410, "Expired"))
 BROKEN = line("ERROR", status_body(500, "InternalError"))
@@ -38,8 +39,9 @@ def test_a_list_is_read_in_pages_and_then_watched_from_its_version() -> None:
 
 
 def test_events_change_the_store_and_bookmarks_its_version() -> None:
-    events = [line("ADDED", obj("b", 8)), line("DELETED", obj("a", 9)), bookmark(20), 60.0]
-    transport = ScriptedTransport(page(7, obj("a", 3)), watches=[list(events)])
+    first, second = line("ADDED", obj("b", 8)), line("DELETED", obj("a", 9))
+    events: list[Line] = [first, second, bookmark(20), 60.0]
+    transport = ScriptedTransport(page(7, obj("a", 3)), watches=[events])
     informer, changes = follow(transport)
     assert changes == ["+a@3", "+b@8", "-a@3"]
     assert informer.resource_version == 20
@@ -114,7 +116,8 @@ def test_an_error_that_stays_leads_to_a_list() -> None:
 
 
 def test_an_unreachable_server_is_tried_on_without_listing_again() -> None:
-    transport = ScriptedTransport(page(7), watches=[[LOST] for _ in range(8)] + [[60.0]])
+    cuts: list[list[Line]] = [[LOST] for _ in range(8)]
+    transport = ScriptedTransport(page(7), watches=[*cuts, [60.0]])
     follow(transport, 300)
     assert transport.kinds == ["list"] + ["watch@7"] * 9 + transport.kinds[10:]
     assert transport.times[9] > 1.0
@@ -139,7 +142,10 @@ def test_an_unreadable_object_hides_no_other_and_is_not_taken_for_deleted() -> N
     transport = ScriptedTransport(
         page(7, obj("a", 3), obj("b", 4)),
         page(20, bad, obj("b", 15)),
-        watches=[[line("MODIFIED", bad), GONE], [line("DELETED", obj("a", 21, succeeded="x")), 60.0]],
+        watches=[
+            [line("MODIFIED", bad), GONE],
+            [line("DELETED", obj("a", 21, succeeded="x")), 60.0],
+        ],
     )
     informer, changes = follow(transport)
     assert changes == ["+a@3", "+b@4", "~b@15", "-a@3"]

@@ -1,14 +1,14 @@
-"""Which word about an object wins: the rules of `store.py`, and a property over random histories."""
+"""Which word about an object wins: rules of `store.py` and a property over histories."""
 
 from __future__ import annotations
 
 import random
 
 import pytest
-from unit.cluster_adapter.scripted import Changes, Job, job
 
 from jobflows.cluster.records import key_of
 from jobflows.cluster.store import Store
+from unit.cluster_adapter.scripted import Changes, Job, job
 
 
 @pytest.fixture

@@ -43,6 +43,9 @@ def check(document: Mapping[Any, Any]) -> Checked:
     if not isinstance(document, Mapping):
         cure = "Write apiVersion, kind, metadata and spec"
         return Checked(None, [Problem((), "a flow must be a mapping", cure)])
+    deep = structure.too_deep(document)
+    if deep is not None:
+        return Checked(None, [deep])
     spelling = Spelling()
     flow, problems = structure.read(document, spelling)
     if flow is not None:

@@ -25,12 +25,14 @@ def order(flow: JobFlow, graph: StepGraph, demands: list[Demand]) -> Iterator[Pr
     """Each step that is read is an ancestor of its reader."""
     if not graph.acyclic:
         return  # the cycle is the problem to solve first; there is no before and after in it
-    names = [step.name for step in flow.spec.steps]
+    steps = flow.spec.steps
     early = graph.behind((demand.reader, demand.read) for demand in demands)
     for demand in demands:
         if (demand.reader, demand.read) not in early:
             continue
-        reader, read = names[demand.reader], names[demand.read]
+        if any(name not in graph.index for name in steps[demand.reader].dependencies):
+            continue  # most likely the misspelt dependency is the one that is missing here
+        reader, read = steps[demand.reader].name, steps[demand.read].name
         if demand.reader == demand.read:
             yield Problem(
                 demand.path, f"step '{reader}' reads itself", "Read a step that it depends on"

@@ -72,6 +72,6 @@ def in_document_order(problems: Iterable[Problem]) -> list[Problem]:
     return sorted(
         problems,
         key=lambda problem: tuple(
-            (0, part, "") if isinstance(part, int) else (1, 0, part) for part in problem.path
+            (0, part, "") if isinstance(part, int) else (1, 0, str(part)) for part in problem.path
         ),
     )

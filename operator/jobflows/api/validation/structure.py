@@ -16,6 +16,8 @@ from jobflows.api.base import Model
 from jobflows.api.model import API_VERSION, KIND, JobFlow
 from jobflows.api.validation.problems import Path, Problem, Spelling
 
+DEEPEST = 100
+
 # Words of other workflow engines for the same thing.
 _SYNONYMS = {
     "depends": "dependencies",
@@ -44,6 +46,24 @@ _EXPECTED = {
     "model_type": ("a mapping", "Write indented lines of the form `key: value`"),
     "tuple_type": ("a list", "Write one line `- item` for each item"),
 }
+
+
+def too_deep(document: Mapping[Any, Any]) -> Problem | None:
+    """Return a problem for nesting that no Job has, and that recursive code could not follow."""
+    waiting: list[tuple[Path, Any]] = [((), document)]
+    while waiting:
+        path, value = waiting.pop()
+        if len(path) > DEEPEST:
+            return Problem(path[:8], f"is nested more than {DEEPEST} levels deep", "Flatten it")
+        if isinstance(value, Mapping):
+            waiting.extend(((*path, key), item) for key, item in value.items() if _holds(item))
+        elif isinstance(value, list | tuple):
+            waiting.extend(((*path, i), item) for i, item in enumerate(value) if _holds(item))
+    return None
+
+
+def _holds(value: Any) -> bool:
+    return isinstance(value, Mapping | list | tuple)
 
 
 def read(document: Mapping[Any, Any], spelling: Spelling) -> tuple[JobFlow | None, list[Problem]]:
@@ -126,7 +146,7 @@ def _problem(detail: ErrorDetails, spelling: Spelling) -> Problem:
         ("lt", "less than"),
     ):
         if bound in context:
-            rule = f"must be {words} {context[bound]:g}"
+            rule = f"must be {words} {context[bound]:.12g}"
             return Problem(path, f"{rule}, not {_shown(value)}", "Write a number in this range")
     return Problem(path, detail["msg"][:1].lower() + detail["msg"][1:], "Correct the value")
 

@@ -3,7 +3,7 @@
 from typing import Any
 
 from unit.api.flows import flow, step
-from unit.api.refused.base import Case, output_from
+from unit.api.refused.base import ONE, Case, input_from, output_from
 
 
 def when(text: str, **spec: Any) -> dict[str, Any]:
@@ -95,4 +95,22 @@ CONDITIONS = [
     ),
     Case("no boolean", when("1 + 1"), WHEN, "gives 2, not true or false", "always"),
     Case("capitals", when("Always"), WHEN, "unknown name 'Always'", "Write always"),
+    Case(
+        "the step's own input",
+        flow(step("a", when="parameters.p == '1'", inputs=input_from(value="1"))),
+        f"{ONE}.when",
+        "no parameter 'p'",
+        "not the step's inputs",
+    ),
+    Case(
+        "parameter of a flow without any",
+        flow(step("a", when="parameters.p == '1'")),
+        f"{ONE}.when",
+        "no parameter 'p'",
+        "Add it to spec.parameters",
+    ),
+    Case("or", flow(step("a", when="true or false")), f"{ONE}.when", "unexpected 'or'", "||"),
+    Case("not", flow(step("a", when="not true")), f"{ONE}.when", "column", "Write !"),
+    Case("too long", flow(step("a", when="x" * 4097)), f"{ONE}.when", "longer than 4096", "Short"),
+    Case("empty", flow(step("a", when="")), f"{ONE}.when", "must not be empty", "leave the field"),
 ]

@@ -108,4 +108,21 @@ RESOURCES = [
         "no name",
         "metadata.name",
     ),
+    Case(
+        "claim of nothing",
+        flow(
+            A,
+            resourceTemplates=claims(claim(resources={"requests": {"storage": "0"}})),
+        ),
+        "spec.resourceTemplates.volumeClaimTemplates[0].spec.resources.requests.storage",
+        "greater than zero",
+        "10Gi",
+    ),
+    Case(
+        "claim with a bad name",
+        flow(A, resourceTemplates=claims(claim("Data"))),
+        "spec.resourceTemplates.volumeClaimTemplates[0].metadata.name",
+        "not a DNS name",
+        "lower-case",
+    ),
 ]

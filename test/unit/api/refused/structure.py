@@ -1,7 +1,14 @@
 """Flows that are refused: fields, types and ranges."""
 
+from typing import Any
+
 from unit.api.flows import flow, step, template
 from unit.api.refused.base import ONE, A, Case, exit_codes
+
+
+def _nested(levels: int) -> dict[str, Any]:
+    return {"x": _nested(levels - 1)} if levels else {}
+
 
 STRUCTURE = [
     Case("no mapping", [], "", "must be a mapping", "apiVersion"),
@@ -15,6 +22,13 @@ STRUCTURE = [
     ),
     Case("wrong kind", {**flow(A), "kind": "Jobflow"}, "kind", "must be JobFlow", "Write JobFlow"),
     Case("no steps", flow(), "spec.steps", "must not be empty", "at least one step"),
+    Case(
+        "too deep",
+        flow(step("a", template=_nested(200))),
+        "spec.steps[0].template.x.x.x.x",
+        "nested more than 100 levels",
+        "Flatten",
+    ),
     Case(
         "misspelt field",
         flow(step("a", dependecies=[])),

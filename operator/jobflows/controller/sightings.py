@@ -1,0 +1,170 @@
+"""What is seen of one flow's attempts, arranged by step and attempt number.
+
+Jobs and pods come from the informers, requests under way from `effects`. Each event is turned into
+an attempt at once and compared with what was known: most events (a pod was scheduled, a Job counted
+its pod) say nothing new to the engine, and cost no reconcile.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from jobflows.engine import Attempt, AttemptState, CompiledFlow, Instant
+from jobflows.manifests.observe import observe_attempt
+from jobflows.manifests.records import JobRecord, PodRecord
+
+
+class Sightings:
+    """One flow's. Every method that takes news answers whether the engine should hear of it."""
+
+    def __init__(self) -> None:
+        self.jobs: dict[str, dict[int, JobRecord]] = {}
+        self.attempts: dict[int, Sequence[Attempt]] = {}
+        """Attempts by step index, oldest first; only while the flow is compiled."""
+        self._pods: dict[str, dict[int, dict[str, PodRecord]]] = {}
+        self._requests: dict[str, dict[int, Attempt]] = {}
+        self._rechecks: dict[str, Instant] = {}
+        self._changed: set[int] | None = None
+        self._flow: CompiledFlow | None = None
+
+    @property
+    def is_empty(self) -> bool:
+        return not self.jobs and not self._pods
+
+    @property
+    def is_live(self) -> bool:
+        """Whether something may be running."""
+        return any(attempt.is_live for group in self.attempts.values() for attempt in group)
+
+    @property
+    def starting(self) -> int:
+        """Requests that are under way."""
+        return sum(
+            attempt.state is AttemptState.STARTING
+            for group in self._requests.values()
+            for attempt in group.values()
+        )
+
+    def adopt(self, flow: CompiledFlow, now: Instant) -> None:
+        """See everything with the eyes of another compiled spec; every index may have moved."""
+        self._flow = flow
+        self.attempts = {}
+        self._rechecks = {}
+        for step in self.jobs.keys() | self._pods.keys() | self._requests.keys():
+            self._refresh(step, now)
+        self._changed = None
+
+    def release(self) -> None:
+        """Keep only what the informers will tell no second time."""
+        self._flow = None
+        self.attempts = {}
+        self._requests = {}
+        self._rechecks = {}
+        self._changed = None
+
+    def look_again(self) -> None:
+        """Have the next plan look at everything: the last one did not end well."""
+        self._changed = None
+
+    def saw_job(self, step: str, number: int, job: JobRecord | None, now: Instant) -> bool:
+        """A Job was added or changed, or is gone (None)."""
+        if job is not None:
+            self.jobs.setdefault(step, {})[number] = job
+        else:
+            _drop(self.jobs, step, number)
+        return self._refresh(step, now)
+
+    def saw_pod(
+        self, step: str, number: int, uid: str, pod: PodRecord | None, now: Instant
+    ) -> bool:
+        """A pod was added or changed, or is gone (None)."""
+        if pod is not None:
+            self._pods.setdefault(step, {}).setdefault(number, {})[uid] = pod
+        else:
+            pods = self._pods.get(step, {}).get(number, {})
+            pods.pop(uid, None)
+            if not pods:
+                _drop(self._pods, step, number)
+        return self._refresh(step, now)
+
+    def request(self, step: str, attempt: Attempt, now: Instant) -> bool:
+        """An attempt without a Job: asked for, or refused by the API server."""
+        self._requests.setdefault(step, {})[attempt.number] = attempt
+        return self._refresh(step, now)
+
+    def settle(self, step: str, number: int, now: Instant) -> bool:
+        """A request is answered: from now on its Job speaks for it."""
+        _drop(self._requests, step, number)
+        return self._refresh(step, now)
+
+    def take_changes(self, now: Instant) -> set[int] | None:
+        """Steps with news since the last call; None when everything has to be looked at."""
+        for step in [step for step, at in self._rechecks.items() if at <= now]:
+            self._refresh(step, now)
+        changed = self._changed
+        self._changed = set()
+        return changed
+
+    def strays(self, now: Instant) -> list[Attempt]:
+        """Running attempts of steps that the spec has no longer."""
+        if self._flow is None:
+            return []
+        unknown = [step for step in self.jobs if step not in self._flow.graph.index]
+        return [
+            attempt
+            for step in unknown
+            for attempt in self._observe(step, wants_output=False, now=now)
+            if attempt.state is AttemptState.RUNNING
+        ]
+
+    def _refresh(self, step: str, now: Instant) -> bool:
+        if self._flow is None:
+            return True
+        index = self._flow.graph.index.get(step)
+        if index is None:
+            return True
+        wants_output = bool(self._flow.steps[index].spec.outputs.parameters)
+        attempts = self._observe(step, wants_output=wants_output, now=now)
+        self._rechecks.pop(step, None)
+        if attempts and attempts[-1].recheck_at is not None:
+            self._rechecks[step] = attempts[-1].recheck_at
+        if attempts == self.attempts.get(index, ()):
+            return False
+        if attempts:
+            self.attempts[index] = attempts
+        else:
+            del self.attempts[index]
+        if self._changed is not None:
+            self._changed.add(index)
+        return True
+
+    def _observe(self, step: str, *, wants_output: bool, now: Instant) -> tuple[Attempt, ...]:
+        jobs: Mapping[int, JobRecord] = self.jobs.get(step, {})
+        pods = self._pods.get(step, {})
+        requests = self._requests.get(step, {})
+        found = []
+        for number in sorted({*jobs, *pods, *requests}):
+            attempt = observe_attempt(
+                number,
+                jobs.get(number),
+                list(pods.get(number, {}).values()),
+                wants_output=wants_output,
+                now=now,
+            )
+            attempt = attempt or requests.get(number)
+            if attempt is not None:
+                found.append(attempt)
+        return tuple(found)
+
+
+def _drop(
+    by_step: dict[str, dict[int, JobRecord]]
+    | dict[str, dict[int, dict[str, PodRecord]]]
+    | dict[str, dict[int, Attempt]],
+    step: str,
+    number: int,
+) -> None:
+    numbers = by_step.get(step, {})
+    numbers.pop(number, None)
+    if not numbers:
+        by_step.pop(step, None)

@@ -1,0 +1,241 @@
+"""Runs a flow on this machine: the engine plans, processes carry out, their ends are observed.
+
+    plan -> start and stop attempts -> something ends, or a timer is due -> plan
+
+A plan may name more starts than there is room for; the rest is kept, and a slot that becomes free
+takes the next one before anybody plans again. So a busy run plans for many ends at once, and a
+chain plans for each.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections import deque
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from jobflows.engine import (
+    Attempt,
+    AttemptState,
+    CompiledFlow,
+    Instant,
+    Ledger,
+    Observations,
+    Plan,
+    Reason,
+    StartAttempt,
+    StopAttempt,
+    plan,
+)
+from jobflows.local.clock import Clock
+from jobflows.local.guard import MARK
+from jobflows.local.job import JobAttempt, Surroundings
+from jobflows.local.journal import Journal
+from jobflows.local.sources import Sources
+from jobflows.local.stopping import plan_stop
+from jobflows.local.watchdog import Watchdog
+from jobflows.manifests.job import build_job
+
+AHEAD = 64
+"""Starts kept ready beyond the free slots."""
+
+GATHER = 0.02
+"""Seconds in which ends are gathered while starts are ready; far less than anybody waits for."""
+
+Approver = Callable[[str, str], Awaitable[bool]]
+"""Asks a person: (step, message) -> approved."""
+
+Observer = Callable[[Plan, Ledger], None]
+"""Told of every plan, with the ledger before it."""
+
+
+def available_cores() -> int:
+    """Cores that this process may use."""
+    try:
+        return len(os.sched_getaffinity(0))
+    except AttributeError:  # not Linux
+        return os.cpu_count() or 1
+
+
+class LocalRunner:
+    """One run of one flow. `workdir` exists and belongs to the run."""
+
+    def __init__(
+        self,
+        flow: CompiledFlow,
+        *,
+        workdir: Path,
+        sources: Sources,
+        clock: Clock,
+        approver: Approver,
+        parallelism: int | None = None,
+        observer: Observer = lambda plan, before: None,
+        environment: Mapping[str, str] = os.environ,
+    ) -> None:
+        self.flow = flow
+        self.ledger = Ledger()
+        self._clock = clock
+        self._approver = approver
+        self._observer = observer
+        self._parallelism = parallelism or available_cores()
+        self._workdir = workdir
+        self._sources = sources
+        self._environment = {**environment, MARK: flow.uid}
+        self._journal = Journal(flow, workdir, clock)
+        self._watchdog = Watchdog(flow.uid)
+        self._around = Surroundings(
+            workdir, sources, self._watchdog, self._parallelism, self._environment
+        )
+        self._attempts: dict[int, Sequence[Attempt]] = {}
+        self._changed: set[int] = set()
+        self._live: dict[int, JobAttempt] = {}
+        self._ready: deque[StartAttempt] = deque()
+        self._approvals: dict[str, bool] = {}
+        self._questions: dict[str, asyncio.Task[None]] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._news = asyncio.Event()
+        self._stop_words = ""
+        self._error: BaseException | None = None
+
+    async def run(self) -> Ledger:
+        """Run the flow to its end and return the last ledger; nothing of it runs afterwards."""
+        with self._watchdog:
+            try:
+                while not (self.ledger.phase.terminal and not self._live):
+                    decided = self._plan()
+                    before, self.ledger = self.ledger, decided.ledger
+                    self._carry_out(decided)
+                    self._journal.note(self.ledger)
+                    self._observer(decided, before)
+                    await self._wait(decided.wake_at)
+            finally:
+                await self._end()
+        return self.ledger
+
+    def stop(self, words: str) -> None:
+        """End the run cleanly: what runs gets its grace period, and is on record as failed."""
+        self._stop_words = words
+        self._news.set()
+
+    def kill(self) -> None:
+        """End everything that runs at once."""
+        for attempt in self._live.values():
+            attempt.kill()
+        self.stop(self._stop_words or "killed")
+
+    def _plan(self) -> Plan:
+        seen = Observations(
+            attempts=self._attempts,
+            changed=self._changed,
+            approvals=self._approvals,
+            window=max(0, self._parallelism - len(self._live)) + AHEAD,
+        )
+        self._changed = set()
+        now = self._clock()
+        if self._stop_words and not self.ledger.phase.terminal:
+            return plan_stop(self.flow, self.ledger, seen, now, self._stop_words)
+        return plan(self.flow, self.ledger, seen, now)
+
+    def _carry_out(self, decided: Plan) -> None:
+        for event in decided.events:
+            if event.reason == Reason.AWAITING_APPROVAL:
+                self._ask(event.step)
+        self._ready.clear()  # the plan knows better by now
+        for action in decided.actions:
+            if isinstance(action, StartAttempt):
+                self._ready.append(action)
+            elif isinstance(action, StopAttempt):
+                self._stop_attempt(action.attempt)
+            # Resources are directories made on demand; a finished run and its logs are kept.
+        if self.ledger.phase.terminal:
+            self._ready.clear()
+        self._fill()
+
+    def _fill(self) -> None:
+        """Start what is ready while there is room."""
+        while self._ready and len(self._live) < self._parallelism:
+            start = self._ready.popleft()
+            if start.step not in self._live:
+                self._start(start)
+
+    def _start(self, start: StartAttempt) -> None:
+        job = build_job(self.flow, start.step, start.number, start.parameters)
+        name = self.flow.graph.names[start.step]
+        attempt = JobAttempt(name, start.number, job, self._around, created=self._clock())
+        self._live[start.step] = attempt
+        self._show(start.step, attempt.running)
+        self._spawn(self._follow(start.step, attempt))
+
+    async def _follow(self, step: int, attempt: JobAttempt) -> None:
+        outcome = await attempt.run()
+        del self._live[step]
+        self._show(step, outcome)
+        if not self._stop_words:
+            self._fill()
+
+    def _stop_attempt(self, attempt: Attempt) -> None:
+        for step, live in self._live.items():
+            if live.running.ref == attempt.ref:
+                live.stop()
+                self._show(step, replace(attempt, state=AttemptState.STOPPING))
+                return
+
+    def _show(self, step: int, attempt: Attempt) -> None:
+        """The engine gets to see the newest attempt of a step; older ones are gone by then."""
+        self._attempts[step] = (attempt,)
+        self._changed.add(step)
+        self._news.set()
+
+    def _ask(self, name: str) -> None:
+        record = self.ledger.steps[self.flow.graph.index[name]]
+
+        async def ask() -> None:
+            self._approvals[name] = await self._approver(name, record.message)
+            self._news.set()
+
+        self._questions[name] = self._spawn(ask())
+
+    def _withdraw_questions(self) -> None:
+        """Nobody needs an answer for a step that has timed out, or was stopped."""
+        for name in list(self._questions):
+            if self.ledger.steps[self.flow.graph.index[name]].phase.terminal:
+                self._questions.pop(name).cancel()
+
+    def _spawn(self, work: Awaitable[None]) -> asyncio.Task[None]:
+        task = asyncio.ensure_future(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._task_done)
+        return task
+
+    def _task_done(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and task.exception() is not None:
+            self._error = task.exception()  # a defect here, not in the flow: end the run with it
+            self._news.set()
+
+    async def _wait(self, wake_at: Instant | None) -> None:
+        """Until there is something to plan for."""
+        self._withdraw_questions()
+        timer = None
+        if not self._news.is_set() and wake_at is not None:
+            loop = asyncio.get_running_loop()
+            timer = loop.call_later(max(0.0, wake_at - self._clock()), self._news.set)
+        await self._news.wait()
+        if timer is not None:
+            timer.cancel()
+        if self._ready and not self._stop_words:
+            await asyncio.sleep(GATHER)
+        self._news.clear()
+        if self._error is not None:
+            raise self._error
+
+    async def _end(self) -> None:
+        for attempt in self._live.values():  # only when the run ends by an error
+            attempt.kill()
+        for question in self._questions.values():
+            question.cancel()
+        if self._tasks:
+            await asyncio.wait(self._tasks)
+        self._journal.flush()

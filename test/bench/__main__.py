@@ -1,0 +1,154 @@
+"""`make bench`: the operator against the bare loop, as ratios of one run.
+
+Both run each scenario in turn on the same simulated control plane, several times; the medians are
+compared. Absolute figures depend on the machine and on what else it does; the ratios do not. API
+writes are counted from the server's audit log, CPU from the operator's process.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import statistics
+import sys
+import tempfile
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from bench.audit import AuditLog
+from bench.bare_loop import run_bare_loop
+from bench.operator_run import Process, operator, run_flows
+from bench.plane import apply_crd, fresh_namespace, kubeconfig_of, quiet
+from bench.shapes import SCENARIOS, Scenario
+from cluster import lifecycle
+from cluster.errors import ClusterError
+from cluster.record import Record
+from jobflows.cluster.http import AiohttpTransport
+from jobflows.cluster.login import Connection
+
+CRD = Path(__file__).resolve().parents[2] / "crds" / "workflow.kube-zen.io_jobflows.yaml"
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """One scenario. Times are medians in seconds."""
+
+    scenario: str
+    steps: int
+    loop_s: float
+    operator_s: float
+    ratio: float
+    operator_s_a_step: float
+    writes_a_step: float
+    cpu_s_per_1000_steps: float
+
+
+def main() -> int:
+    options = _options()
+    try:
+        record = lifecycle.up(options.name, "sim")
+    except ClusterError as error:
+        print(f"bench skipped: {error}", file=sys.stderr)
+        return error.exit_code
+    try:
+        with tempfile.TemporaryDirectory() as folder:
+            results = asyncio.run(_bench(record, options.rounds, Path(folder)))
+    finally:
+        if not options.keep:
+            lifecycle.down(options.name)
+    if options.output == "json":
+        print(json.dumps([asdict(result) for result in results], indent=2))
+    else:
+        _print_table(results)
+    return 0
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="make bench", description=__doc__)
+    parser.add_argument("--name", default="bench", help="cluster to use (default: bench)")
+    parser.add_argument("--rounds", type=int, default=3, help="runs of each (default: 3)")
+    parser.add_argument("--keep", action="store_true", help="leave the cluster running")
+    parser.add_argument("-o", dest="output", choices=("table", "json"), default="table")
+    return parser.parse_args()
+
+
+async def _bench(record: Record, rounds: int, folder: Path) -> list[Measured]:
+    loop_transport = AiohttpTransport(_connection(record, "bench-loop"))
+    user_transport = AiohttpTransport(_connection(record, "admin"))
+    try:
+        await apply_crd(user_transport, CRD.read_text())
+        namespace = await fresh_namespace(user_transport)
+        kubeconfig = folder / "kubeconfig"
+        kubeconfig.write_text(kubeconfig_of(record, "operator"))
+        audit = AuditLog(Path(record.audit_log or ""))
+        with operator(str(kubeconfig), namespace, folder / "operator.log") as process:
+            warm_up = Scenario("warm-up", 1, lambda: {"a": []})
+            async with asyncio.timeout(30):
+                await run_flows(user_transport, warm_up, namespace, "warm-up")
+            bench = _Bench(loop_transport, user_transport, process, audit, namespace)
+            results = []
+            for scenario in SCENARIOS:
+                print(f"{scenario.name}: {scenario.steps} steps …", file=sys.stderr)
+                results.append(await bench.measure(scenario, rounds))
+            print(f"operator peak memory: {process.peak_mib():.0f} MiB", file=sys.stderr)
+            return results
+    finally:
+        await loop_transport.close()
+        await user_transport.close()
+
+
+@dataclass(frozen=True, slots=True)
+class _Bench:
+    """What a measurement needs, from first to last."""
+
+    loop_transport: AiohttpTransport
+    user_transport: AiohttpTransport
+    process: Process
+    audit: AuditLog
+    namespace: str
+
+    async def measure(self, scenario: Scenario, rounds: int) -> Measured:
+        """Run loop and operator in turn; both get a quiet control plane."""
+        loops, operators, cpu, writes = [], [], 0.0, 0
+        for number in range(rounds):
+            run = f"{scenario.name}-{number}"
+            loops.append(
+                await run_bare_loop(self.loop_transport, scenario, self.namespace, f"loop-{run}")
+            )
+            await quiet(self.user_transport, self.namespace)
+            self.audit.writes("operator")
+            before = self.process.cpu_seconds()
+            operators.append(
+                await run_flows(self.user_transport, scenario, self.namespace, f"flow-{run}")
+            )
+            await quiet(self.user_transport, self.namespace)
+            cpu += self.process.cpu_seconds() - before
+            writes += self.audit.writes("operator").total()
+        steps = scenario.steps * rounds
+        loop_s, operator_s = statistics.median(loops), statistics.median(operators)
+        return Measured(
+            scenario=scenario.name,
+            steps=scenario.steps,
+            loop_s=round(loop_s, 3),
+            operator_s=round(operator_s, 3),
+            ratio=round(operator_s / loop_s, 2),
+            operator_s_a_step=round(operator_s / scenario.steps, 4),
+            writes_a_step=round(writes / steps, 2),
+            cpu_s_per_1000_steps=round(1000 * cpu / steps, 2),
+        )
+
+
+def _print_table(results: list[Measured]) -> None:
+    names = list(asdict(results[0]))
+    print("  ".join(f"{name:>20}" for name in names))
+    for result in results:
+        print("  ".join(f"{value!s:>20}" for value in asdict(result).values()))
+
+
+def _connection(record: Record, client: str) -> Connection:
+    return Connection(server=record.server, ca_file=record.ca_file, token=record.tokens[client])
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,105 @@
+"""The operator under measurement: a process of its own, with the flags a user would give it."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import random
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import aclosing, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import msgspec
+
+from bench.shapes import Scenario, job_flow
+from jobflows.cluster.client import Client
+from jobflows.cluster.limiter import Limiter
+from jobflows.cluster.resources import JOBFLOWS
+from jobflows.cluster.transport import Transport
+
+FLAGS = (
+    "--kube-api-qps=0",  # the server is the limit, as it is for the bare loop
+    "--max-concurrent-reconciles=50",
+    "--log-level=warning",
+    "--metrics-addr=127.0.0.1:0",
+)
+
+
+class _Meta(msgspec.Struct):
+    name: str
+
+
+class _Status(msgspec.Struct):
+    phase: str = ""
+
+
+class _Flow(msgspec.Struct):
+    metadata: _Meta
+    status: _Status = msgspec.field(default_factory=_Status)
+
+
+class _Event(msgspec.Struct):
+    type: str
+    object: _Flow
+
+
+@dataclass(frozen=True, slots=True)
+class Process:
+    """The running operator."""
+
+    pid: int
+
+    def cpu_seconds(self) -> float:
+        """User and system time so far, from /proc."""
+        fields = Path(f"/proc/{self.pid}/stat").read_text().rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+    def peak_mib(self) -> float:
+        """Peak resident memory in MiB."""
+        status = Path(f"/proc/{self.pid}/status").read_text()
+        line = next(line for line in status.splitlines() if line.startswith("VmHWM:"))
+        return int(line.split()[1]) / 1024
+
+
+@contextmanager
+def operator(kubeconfig: str, namespace: str, log: Path) -> Iterator[Process]:
+    """Start the operator; end it, and wait for it, on leaving."""
+    command = [sys.executable, "-m", "jobflows.controller"]
+    command += [*FLAGS, f"--kubeconfig={kubeconfig}", f"--watch-namespace={namespace}"]
+    with log.open("w") as stderr:
+        process = subprocess.Popen(command, stdout=stderr, stderr=stderr)
+        try:
+            yield Process(process.pid)
+        finally:
+            process.terminate()
+            process.wait(timeout=30)
+
+
+async def run_flows(transport: Transport, scenario: Scenario, namespace: str, run: str) -> float:
+    """Apply the scenario's flows at once; return the seconds until the last one says Succeeded."""
+    client = Client(transport, Limiter(), rng=random.Random(0))
+    dag = scenario.dag()
+    waiting = {f"{run}-{i}" for i in range(scenario.flows)}
+    decode = msgspec.json.Decoder(_Event).decode
+    loop = asyncio.get_running_loop()
+    started = loop.time()
+    watch = client.watch(JOBFLOWS, namespace)
+    async with aclosing(watch) as lines:
+        creates = asyncio.gather(
+            *(client.create(JOBFLOWS, namespace, job_flow(name, dag)) for name in waiting)
+        )
+        async for line in lines:
+            if b'"BOOKMARK"' in line[:24]:
+                continue
+            flow = decode(line).object
+            if flow.status.phase == "Failed":
+                raise RuntimeError(f"flow {flow.metadata.name} failed")
+            if flow.status.phase == "Succeeded":
+                waiting.discard(flow.metadata.name)
+            if not waiting:
+                break
+        await creates
+    return loop.time() - started

@@ -1,0 +1,103 @@
+"""Small things the benchmark asks of the control plane."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import random
+
+import msgspec
+import yaml
+
+from cluster.record import Record
+from jobflows.cluster.client import Client
+from jobflows.cluster.errors import ApiError
+from jobflows.cluster.limiter import Limiter
+from jobflows.cluster.resources import JOBFLOWS, JOBS, Resource
+from jobflows.cluster.transport import Transport
+
+CRDS = Resource(
+    "apiextensions.k8s.io", "v1", "customresourcedefinitions", "CustomResourceDefinition"
+)
+NAMESPACES = Resource("", "v1", "namespaces", "Namespace")
+ACCOUNTS = Resource("", "v1", "serviceaccounts", "ServiceAccount")
+POLL_SECONDS = 0.2
+
+
+class _JobStatus(msgspec.Struct):
+    completionTime: str | None = None  # noqa: N815 - the API's own name
+
+
+class _Job(msgspec.Struct):
+    status: _JobStatus
+
+
+class _Jobs(msgspec.Struct):
+    items: list[_Job]
+
+
+async def apply_crd(transport: Transport, crd: str) -> None:
+    """Create the CRD, or find it there, and wait until it is served."""
+    client = Client(transport, Limiter(), rng=random.Random(0))
+    try:
+        await client.create(CRDS, None, yaml.safe_load(crd))
+    except ApiError as error:
+        if not error.already_exists:
+            raise
+    async with asyncio.timeout(30):
+        while True:
+            try:
+                await client.list_page(JOBFLOWS, limit=1)
+            except ApiError:
+                await asyncio.sleep(POLL_SECONDS)
+            else:
+                return
+
+
+async def fresh_namespace(transport: Transport) -> str:
+    """Make a namespace of this run's own, with the account that pods need; return its name."""
+    client = Client(transport, Limiter(), rng=random.Random(0))
+    body = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"generateName": "bench-"}}
+    name: str = json.loads(await client.create(NAMESPACES, None, body))["metadata"]["name"]
+    async with asyncio.timeout(30):
+        while True:
+            try:
+                await client.get(ACCOUNTS, name, "default")
+            except ApiError:
+                await asyncio.sleep(POLL_SECONDS)
+            else:
+                return name
+
+
+async def quiet(transport: Transport, namespace: str) -> None:
+    """Wait until the Job controller has counted every Job: the next run must not pay for this."""
+    client = Client(transport, Limiter(), rng=random.Random(0))
+    decode = msgspec.json.Decoder(_Jobs).decode
+    async with asyncio.timeout(120):
+        while True:
+            jobs = decode(await client.list_page(JOBS, namespace, limit=0)).items
+            if all(job.status.completionTime for job in jobs):
+                return
+            await asyncio.sleep(POLL_SECONDS)
+
+
+def kubeconfig_of(record: Record, client: str) -> str:
+    """A kubeconfig with one client's token."""
+    return json.dumps(
+        {
+            "apiVersion": "v1",
+            "kind": "Config",
+            "current-context": "bench",
+            "contexts": [{"name": "bench", "context": {"cluster": "bench", "user": client}}],
+            "clusters": [
+                {
+                    "name": "bench",
+                    "cluster": {
+                        "server": record.server,
+                        "certificate-authority": record.ca_file,
+                    },
+                }
+            ],
+            "users": [{"name": client, "user": {"token": record.tokens[client]}}],
+        }
+    )

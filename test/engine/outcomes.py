@@ -1,0 +1,73 @@
+"""What attempts do in the tests' world: how long they run, and how they end."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+from jobflows.engine import Cause
+
+End = Literal["succeed", "fail", "vanish", "reject", "block", "hang"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """After `after` seconds the attempt ends as `end` says; stopping it takes `stopping` seconds.
+
+    `times` says how often the creation is blocked before the attempt runs on as `then`.
+    """
+
+    end: End
+    after: float = 1.0
+    stopping: float = 0.0
+    cause: Cause = Cause.APPLICATION
+    reason: str = ""
+    message: str = ""
+    exit_codes: Mapping[str, int] = field(default_factory=dict)
+    output: str | None = None
+    running_message: str = ""
+    times: int = 0
+
+
+def succeed(after: float = 1.0, output: str | None = None, running_message: str = "") -> Outcome:
+    return Outcome(end="succeed", after=after, output=output, running_message=running_message)
+
+
+def fail(code: int = 1, after: float = 1.0, container: str = "main") -> Outcome:
+    return Outcome(
+        end="fail",
+        after=after,
+        reason="Failed",
+        message=f"container {container} exited with {code}",
+        exit_codes={container: code},
+    )
+
+
+def evicted(after: float = 1.0) -> Outcome:
+    return Outcome(
+        end="fail",
+        after=after,
+        cause=Cause.DISRUPTION,
+        reason="Evicted",
+        message="the node was low on memory",
+    )
+
+
+def vanish(after: float = 1.0) -> Outcome:
+    """Somebody deletes the Job."""
+    return Outcome(end="vanish", after=after)
+
+
+def rejected(message: str = "spec is invalid") -> Outcome:
+    return Outcome(end="reject", cause=Cause.REJECTED, message=message)
+
+
+def blocked(times: int = 1, message: str = "exceeded quota") -> Outcome:
+    """The Job cannot be created a few times, and then runs a second and succeeds."""
+    return Outcome(end="block", times=times, reason="Blocked", message=message)
+
+
+def hang(stopping: float = 0.0, running_message: str = "") -> Outcome:
+    """It runs until it is stopped, which takes a while."""
+    return Outcome(end="hang", stopping=stopping, running_message=running_message)
