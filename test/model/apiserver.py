@@ -14,22 +14,23 @@ kubelet (`controllers=False` leaves them out).
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import Callable, Coroutine
 from random import Random
 from typing import Any, NamedTuple, TypeVar
 
 import msgspec
 
 from jobflows.cluster.transport import Request, Response
-from model.connection import Connection
-from model.errors import ApiError, no_such_resource
+from model.claims import ClaimProtection
+from model.connection import Connection, nothing_at
+from model.errors import ApiError
 from model.faults import Call, Fault, FaultPolicy, NoFaults
 from model.gc import GarbageCollector
 from model.job_controller import JobController
 from model.kinds import KINDS, NAMESPACES, Kind
 from model.kubelet import Kubelet
 from model.outcomes import Outcome, Script
-from model.routes import Route, in_known_group, route
+from model.routes import Route, route
 from model.storage import Object, Storage
 from model.verbs import Verbs, verb_of
 from model.virtual_time import Clock, run
@@ -74,8 +75,9 @@ class ApiServer:
         self.verbs = Verbs(self.storage, clock.now, random)
         self.calls: Counter[tuple[str, str, str]] = Counter()
         if controllers:
+            self.claims = ClaimProtection(self.storage, self.verbs, clock)
             self.gc = GarbageCollector(self.storage, self.verbs, clock)
-            self.jobs = JobController(self.storage, self.verbs, clock, random)
+            self.jobs = JobController(self.storage, self.verbs, clock)
             self.kubelet = Kubelet(self.storage, self.verbs, clock, self._outcome)
         for name in ("default", "kube-system"):
             self.create(NAMESPACES, {"metadata": {"name": name}})
@@ -105,10 +107,7 @@ class ApiServer:
     def answer(self, found: Route | None, request: Request) -> Response:
         """The effect of a request and its answer, now."""
         if found is None:
-            if in_known_group(request.path):
-                error = no_such_resource()
-                return Response(error.code, error.body)
-            return Response(404, b"404 page not found\n")
+            return nothing_at(request.path)
         try:
             status, body = self.verbs.answer(found, request)
         except ApiError as error:
@@ -216,6 +215,3 @@ def kind_of(plural: str) -> Kind:
 def decoded(response: Response) -> Any:
     """The JSON of an answer."""
     return msgspec.json.decode(response.body)
-
-
-Stream = AsyncIterator[bytes]

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from jobflows.cluster.transport import Request, Response, TransportError, WatchRefused
-from model.errors import ApiError
+from model.errors import ApiError, no_such_resource
 from model.faults import Call, Delivery, Fault
-from model.routes import Route
+from model.routes import Route, in_known_group
 from model.watchers import (
     BOOKMARK_BEFORE_END,
     BOOKMARK_SECONDS,
@@ -87,7 +87,7 @@ class Connection:
     ) -> Watcher:
         refusal = _refusal(fault)
         if refusal is None and found is None:
-            refusal = Response(404, b"404 page not found\n")
+            refusal = nothing_at(request.path)
         if refusal is None and found is not None:
             try:
                 watcher = self._server.watchers.start(self._client, found, request.query)
@@ -159,6 +159,14 @@ class Connection:
         self._server.calls[counter] += 1
         count = self._server.calls[counter]
         return Delivery(watcher.client, resource, event.type, event.namespace, event.name, count)
+
+
+def nothing_at(path: str) -> Response:
+    """The answer for a path that no route leads to."""
+    if in_known_group(path):
+        error = no_such_resource()
+        return Response(error.code, error.body)
+    return Response(404, b"404 page not found\n")
 
 
 def _refusal(fault: Fault | None) -> Response | None:

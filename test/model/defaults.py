@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from model.errors import invalid
-from model.kinds import CONFIGMAPS, EVENTS, JOBS, PODS, Kind
+from model.kinds import CLAIMS, CONFIGMAPS, EVENTS, JOBS, PODS, SECRETS, Kind
 from model.storage import Object
 
 JOB_NAME = "batch.kubernetes.io/job-name"
@@ -21,6 +21,7 @@ _POD_SPEC: Object = {
     "securityContext": {},
     "schedulerName": "default-scheduler",
 }
+_CORE_EVENT = Kind("", "v1", "events", "Event")  # refusals name the old group's kind
 _CONTAINER: Object = {
     "resources": {},
     "terminationMessagePath": "/dev/termination-log",
@@ -152,31 +153,39 @@ def _pod_create(obj: Object) -> Object:
 
 def _event_create(obj: Object) -> Object:
     causes: list[tuple[str, str, str]] = []
-    for field, longest in (
-        ("reportingController", 0),
-        ("reportingInstance", 128),
-        ("action", 128),
-        ("reason", 128),
-        ("type", 0),
-    ):
+    for field in ("reportingController", "reportingInstance", "action", "reason"):
         value = obj.get(field) or ""
         if not value:
             causes.append(("FieldValueRequired", "Required value", field))
-        elif longest and len(value) > longest:
-            text = f'Invalid value: "{value}": can have at most {longest} characters'
+        elif len(value) > 128 and field != "reportingController":
+            text = 'Invalid value: "": can have at most 128 characters'
             causes.append(("FieldValueInvalid", text, field))
+    if obj.get("type") not in ("Normal", "Warning"):
+        text = f'Invalid value: "": has invalid value: {obj.get("type", "")}'
+        causes.append(("FieldValueInvalid", text, "type"))
     if not obj.get("eventTime"):
-        causes.append(("FieldValueRequired", "Required value", "eventTime"))
+        # Without a time it is an old-style event, of which less is asked.
+        causes = [("FieldValueRequired", "Required value", "eventTime")]
     if len(obj.get("note") or "") > 1024:
-        text = f'Invalid value: "{obj["note"]}": can have at most 1024 characters'
-        causes.append(("FieldValueInvalid", text, "note"))
-    place = (obj.get("regarding") or {}).get("namespace") or "default"
-    if place != obj["metadata"].get("namespace"):
-        text = f'Invalid value: "{place}": does not match event.namespace'
+        text = 'Invalid value: "": can have at most 1024 characters'
+        causes.append(("FieldValueInvalid", text, "message"))
+    place = (obj.get("regarding") or {}).get("namespace")
+    if not place and obj["metadata"].get("namespace") not in ("default", "kube-system"):
+        text = 'Invalid value: "": does not match event.namespace'
         causes.append(("FieldValueInvalid", text, "involvedObject.namespace"))
     if causes:
-        raise invalid(EVENTS, obj["metadata"]["name"], causes)
+        raise invalid(_CORE_EVENT, obj["metadata"]["name"], causes)
     return obj
+
+
+def _claim_create(obj: Object) -> Object:
+    metadata = obj["metadata"]
+    finalizers = [*(metadata.get("finalizers") or ()), "kubernetes.io/pvc-protection"]
+    return {**obj, "metadata": {**metadata, "finalizers": finalizers}}
+
+
+def _secret_create(obj: Object) -> Object:
+    return {"type": "Opaque", **obj}
 
 
 def _check_data(obj: Object) -> Object:
@@ -192,4 +201,6 @@ _ON_CREATE: dict[Kind, Callable[[Any], Object]] = {
     PODS: _pod_create,
     EVENTS: _event_create,
     CONFIGMAPS: _check_data,
+    CLAIMS: _claim_create,
+    SECRETS: _secret_create,
 }

@@ -56,23 +56,26 @@ def delete(
     """The object's state after the call, and whether it is gone already."""
     _check_preconditions(record, options)
     finalizers = _finalizers(record, options)
+    if record.kind is not PODS and not finalizers:
+        return storage.remove(record), True
     grace = _grace(record, options)
     metadata = dict(record.metadata)
-    if not finalizers and not grace:
-        return storage.remove(record), True
     _set(metadata, "finalizers", finalizers)
-    if "deletionTimestamp" not in metadata:
-        metadata["deletionTimestamp"] = timestamp(now + (grace or 0))
-        metadata["deletionGracePeriodSeconds"] = grace or 0
-        if "generation" in metadata:
-            metadata["generation"] += 1
-    elif (grace or 0) < metadata.get("deletionGracePeriodSeconds", 0):
-        metadata["deletionTimestamp"] = timestamp(now + (grace or 0))
-        metadata["deletionGracePeriodSeconds"] = grace or 0
+    first = "deletionTimestamp" not in metadata
+    if first or grace < metadata.get("deletionGracePeriodSeconds", 0):
+        metadata["deletionTimestamp"] = timestamp(now + grace)
+        metadata["deletionGracePeriodSeconds"] = grace
+    if first and "generation" in metadata:
+        metadata["generation"] += 1
     obj = {**record.obj, "metadata": metadata}
     if record.kind is NAMESPACES:
         obj["status"] = {**(obj.get("status") or {}), "phase": "Terminating"}
-    return (record if obj == record.obj else storage.put(record.kind, obj)), False
+    if obj != record.obj:
+        record = storage.put(record.kind, obj)
+    if finished(obj):  # a pod without grace: marked first, which watchers see, then removed
+        storage.remove(record)
+        return record, True
+    return record, False
 
 
 def finished(obj: Object) -> bool:

@@ -50,6 +50,7 @@ def route(path: str) -> Route | None:
         return None
     name = rest[1] if len(rest) > 1 else ""
     subresource = rest[2] if len(rest) > 2 else ""
-    if subresource and not (subresource == "status" and kind.status):
+    # Of custom resources the server knows subresources only when it has looked up the object.
+    if subresource and not kind.custom and not (subresource == "status" and kind.status):
         return None
     return Route(kind, namespace, name, subresource)

@@ -69,7 +69,7 @@ async def updating(s: Session) -> None:
     path = s.path("configmaps", "c")
     first = await s.quiet("POST", s.path("configmaps"), configmap("c"))
     rv, uid = first["metadata"]["resourceVersion"], first["metadata"]["uid"]
-    show = (VERSION, "data")
+    show = [VERSION, "data"]
     await s.ask("with version", "PUT", path, configmap("c", "2", resourceVersion=rv), show=show)
     await s.ask("with a stale version", "PUT", path, configmap("c", "3", resourceVersion=rv))
     await s.ask("without version", "PUT", path, configmap("c", "3"), show=show)
@@ -86,7 +86,7 @@ async def merging(s: Session) -> None:
     await s.quiet("POST", s.path("configmaps"), configmap("c", labels={"x": "1"}))
     first = await s.ask("as created", "GET", path, show=(VERSION,))
     rv = first["metadata"]["resourceVersion"]
-    show = (VERSION, "data", "metadata.labels")
+    show = [VERSION, "data", "metadata.labels"]
 
     async def patch(step: str, body: Any, path: str = path, message: bool = True) -> None:
         good = show if message else ()
@@ -120,7 +120,7 @@ async def operating(s: Session) -> None:
     """RFC 6902."""
     path = s.path("configmaps", "c")
     await s.quiet("POST", s.path("configmaps"), configmap("c"))
-    show = (VERSION, "data", "metadata.labels")
+    show = [VERSION, "data", "metadata.labels"]
 
     async def patch(step: str, *operations: Any) -> None:
         await s.ask(step, "PATCH", path, list(operations), content_type=JSON_PATCH, show=show)
@@ -155,13 +155,13 @@ async def deleting(s: Session) -> None:
     stale = {"preconditions": {"resourceVersion": "1"}}
     await s.ask("another version", "DELETE", path, stale, message=False)
     held = {"uid": made["uid"], "resourceVersion": made["resourceVersion"]}
-    show = ("kind", "status", "details.name", "details.kind")
+    show = ["kind", "status", "details.name", "details.kind"]
     await s.ask("delete", "DELETE", path, {"preconditions": held}, show=show)
     await s.ask("delete again", "DELETE", path)
     await s.ask("bad propagation", "DELETE", path, {"propagationPolicy": "Sideways"})
 
     await s.quiet("POST", collection, configmap("c", finalizers=["example.com/a"]))
-    show = ("kind", "metadata.deletionTimestamp", "metadata.deletionGracePeriodSeconds", VERSION)
+    show = ["kind", "metadata.deletionTimestamp", "metadata.deletionGracePeriodSeconds", VERSION]
     await s.ask("with a finalizer", "DELETE", path, show=show)
     await s.ask("once more", "DELETE", path, show=show)
 
@@ -176,14 +176,14 @@ async def deleting(s: Session) -> None:
             collection,
             until=1,
             show=("metadata.finalizers", "metadata.deletionTimestamp"),
-            resourceVersion=(await s.quiet("GET", path))["metadata"]["resourceVersion"],
+            query={"resourceVersion": (await s.quiet("GET", path))["metadata"]["resourceVersion"]},
         )
     )
     await finalizers("no finalizer")
     await watched
     await s.ask("gone", "GET", path)
     await s.quiet("POST", collection, configmap("d"))
-    show = ("kind", "metadata.finalizers", "metadata.deletionTimestamp")
+    show = ["kind", "metadata.finalizers", "metadata.deletionTimestamp"]
     await s.ask(
         "orphaning",
         "DELETE",
@@ -220,7 +220,7 @@ async def paging(s: Session) -> None:
     mine = {"labelSelector": "mine"}
     for name in ("p1", "p2", "p3", "p4", "p5"):
         await s.quiet("POST", path, configmap(name, labels={"mine": "yes"}))
-    show = (NAMES, "metadata.remainingItemCount")
+    show = [NAMES, "metadata.remainingItemCount"]
     page = await s.ask("first page", "GET", path, query=mine | {"limit": "2"}, show=show)
     await s.quiet("DELETE", s.path("configmaps", "p3"))
     await s.quiet("POST", path, configmap("p6", labels={"mine": "yes"}))

@@ -81,6 +81,14 @@ class Session:
         response = await self.transport.send(Request(method, path, query, raw))
         return _decoded(response.body)
 
+    async def patch(self, path: str, body: Any, content_type: str) -> Any:
+        """A patch without a note."""
+        request = Request("PATCH", path, {}, encode(body), content_type)
+        return _decoded((await self.transport.send(request)).body)
+
+    async def pause(self, seconds: float) -> None:
+        await asyncio.sleep(seconds)
+
     async def watch(
         self,
         step: str,
@@ -89,11 +97,12 @@ class Session:
         until: int,
         show: Sequence[str] = ("metadata.name",),
         seconds: float = 20.0,
-        **query: str,
+        message: bool = True,
+        query: Mapping[str, str] | None = None,
     ) -> None:
         """Note the first `until` events, or those that came before the stream's end."""
         events: list[Any] = []
-        request = Request("GET", path, {"watch": "true", **query})
+        request = Request("GET", path, {"watch": "true", **(query or {})})
         stream = self.transport.watch(request)
         try:
             async with asyncio.timeout(seconds):
@@ -105,7 +114,7 @@ class Session:
         except TimeoutError:
             events.append("silence")
         except WatchRefused as refusal:
-            self.note(step, refusal.response)
+            self.note(step, refusal.response, (), message)
             return
         finally:
             close = getattr(stream, "aclose", None)

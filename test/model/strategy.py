@@ -10,12 +10,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 from random import Random
 from typing import Any
 from uuid import UUID
 
-from model import defaults
+from model import defaults, schema
 from model.errors import ApiError, bad_request, conflict, invalid
 from model.kinds import CLAIMS, JOBFLOWS, NAMESPACES, PODS, Kind
 from model.storage import Object, Record
@@ -72,7 +73,7 @@ def prepare_create(kind: Kind, namespace: str, body: Any, now: float, random: Ra
         obj.pop("status", None)
         if kind is not JOBFLOWS:
             obj["status"] = _first_status(kind)
-    return defaults.on_create(kind, obj)
+    return defaults.on_create(kind, schema.shape(kind, obj) if kind.custom else obj)
 
 
 def _first_status(kind: Kind) -> Object:
@@ -137,6 +138,8 @@ def prepare_update(record: Record, body: Any, subresource: str) -> Object:
         if "status" in old:
             obj["status"] = old["status"]
     obj["metadata"] = _next_metadata(record, obj["metadata"])
+    if kind.custom:
+        obj = schema.shape(kind, obj, old)
     if kind.generation and _content(kind, obj) != _content(kind, old):
         obj["metadata"]["generation"] = old["metadata"]["generation"] + 1
     if subresource != "status":
@@ -149,10 +152,10 @@ def _check_version(record: Record, wanted: str | None) -> None:
     if wanted in (None, "", "0"):
         if not kind.unconditional_update:
             text = "Invalid value: 0: must be specified for an update"
-            error = invalid(
-                kind, record.name, [("FieldValueInvalid", text, "metadata.resourceVersion")]
-            )
-            raise error
+            # The server fills the kind's place with the resource here, and says so itself.
+            misnamed = replace(kind, kind=kind.plural)
+            cause = ("FieldValueInvalid", text, "metadata.resourceVersion")
+            raise invalid(misnamed, record.name, [cause])
     elif wanted != str(record.rv):
         raise conflict(kind, record.name)
 

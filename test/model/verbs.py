@@ -50,6 +50,8 @@ class Verbs:
 
     def answer(self, route: Route, request: Request) -> tuple[int, bytes]:
         """Status and body of a success; a refusal is raised as `ApiError`."""
+        if route.subresource not in ("", "status"):
+            raise not_found(route.kind, route.name)
         match verb_of(route, request):
             case "get":
                 return 200, self.find(route).json
@@ -118,10 +120,7 @@ class Verbs:
 
     def _patch(self, route: Route, request: Request) -> Record:
         if request.content_type not in (MERGE_PATCH, JSON_PATCH):
-            accepted = [JSON_PATCH, MERGE_PATCH, "application/apply-patch+yaml"]
-            if not route.kind.custom:
-                accepted.insert(2, "application/strategic-merge-patch+json")
-            raise unsupported_media(accepted)
+            raise _unsupported_patch(route, request.content_type)
         change = _json(request.body)
         record = self.find(route)
         if request.content_type == MERGE_PATCH:
@@ -157,6 +156,15 @@ class Verbs:
             if matches is None or matches(record):
                 deletion.delete(self._storage, record, self._now(), options)
         return body
+
+
+def _unsupported_patch(route: Route, content_type: str) -> ApiError:
+    if route.kind.custom:
+        accepted = [JSON_PATCH, MERGE_PATCH, "application/apply-patch+yaml"]
+        return unsupported_media(accepted)
+    if content_type.startswith(("application/strategic-merge", "application/apply-patch")):
+        raise NotImplementedError(f"the model has no {content_type}, which the real server has")
+    return ApiError(415, "UnsupportedMediaType", "415: Unsupported Media Type", {})
 
 
 def decode(request: Request) -> Any:

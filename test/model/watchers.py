@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 import msgspec
 
-from model.errors import ApiError, bad_request, expired, invalid
+from model.errors import ApiError, expired, invalid
 from model.kinds import Kind
 from model.routes import Route
 from model.selectors import Predicate, selector
@@ -117,7 +117,12 @@ class Watchers:
         return [watcher for watchers in self.open.values() for watcher in watchers]
 
     def bookmark(self, watcher: Watcher, annotations: Mapping[str, str] | None = None) -> None:
-        """Tell the watcher that it has seen all there is up to now."""
+        """Tell the watcher that it has seen all there is up to now.
+
+        Not one that began here: the server has bookmarks only for what is newer.
+        """
+        if self._storage.rv <= watcher.after and not annotations:
+            return
         metadata: dict[str, object] = {"resourceVersion": str(self._storage.rv)}
         if annotations:
             metadata["annotations"] = annotations
@@ -163,11 +168,15 @@ def _version(kind: Kind, query: Mapping[str, str]) -> int:
         text_ = "Forbidden: resourceVersionMatch is forbidden for watch unless sendInitialEvents"
         text_ += " is provided"
         causes.append(("FieldValueForbidden", text_, "resourceVersionMatch"))
+    if match not in (None, "NotOlderThan"):
+        text_ = f'Unsupported value: "{match}": supported values: "NotOlderThan"'
+        causes.append(("FieldValueNotSupported", text_, "resourceVersionMatch"))
     if causes:
         # The real server validates ListOptions, a kind without a resource of its own.
         raise invalid(_LIST_OPTIONS, "", causes)
     if text and not text.isdigit():
-        raise bad_request(f"Invalid value: {text!r}: invalid resource version")
+        why = f'Invalid value: "{text}": strconv.ParseUint: parsing "{text}": invalid syntax'
+        raise ApiError(500, "", f"resourceVersion: {why}", {})
     return int(text or 0)
 
 

@@ -23,6 +23,7 @@ from jobflows.controller.effects import BlockedError, Effects
 from jobflows.controller.flowstate import FlowState
 from jobflows.controller.measure import Census
 from jobflows.controller.metrics import Metrics, ReconcileResult
+from jobflows.controller.pressure import Pressure
 from jobflows.controller.reconciler import Reconciler
 from jobflows.controller.settings import Settings
 from jobflows.controller.status_writer import StatusWriter
@@ -59,7 +60,8 @@ class Operator:
         limiter = Limiter(
             settings.kube_api_qps, settings.kube_api_burst, settings.kube_api_in_flight
         )
-        self._client = Client(transport, limiter, rng=rng, observe=metrics.api_call)
+        self._pressure = Pressure()
+        self._client = Client(transport, limiter, rng=rng, observe=self._called)
         patient = Limiter(settings.kube_api_qps / 4, settings.kube_api_burst, 4)
         bystander = Client(transport, patient, rng=rng, observe=metrics.api_call)
         self._events = EventRecorder(bystander, COMPONENT, settings.identity, clock)
@@ -98,6 +100,7 @@ class Operator:
             self.flows,
             clock=clock,
             period=settings.status_batch_period,
+            pressure=self._pressure,
             metrics=metrics,
             after_write=self._written,
         )
@@ -219,6 +222,10 @@ class Operator:
                 self.queue.done(uid)
                 self._metrics.reconciled(loop.time() - started, result)
                 self._metrics.queue_waited(waited)
+
+    def _called(self, operation: str, resource: str, status: str, seconds: float) -> None:
+        self._metrics.api_call(operation, resource, status, seconds)
+        self._pressure.note(operation, seconds)
 
     def _retry(self, uid: str, error: Exception) -> None:
         self._metrics.reconcile_error(_kind(error))

@@ -29,6 +29,7 @@ from typing import Any
 
 import aiohttp
 import kopf
+import uvloop
 import prometheus_client
 
 from jobflows import __version__
@@ -57,7 +58,8 @@ def run(settings: Settings, make_core: MakeCore | None = None) -> int:
     except LoginError as error:
         log.error("no way to the API server: %s", error)
         return 1
-    return asyncio.run(operate(settings, connection, make_core or operator_core))
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        return runner.run(operate(settings, connection, make_core or operator_core))
 
 
 async def operate(

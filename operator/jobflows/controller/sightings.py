@@ -68,10 +68,13 @@ class Sightings:
 
     def saw_job(self, step: str, number: int, job: JobRecord | None, now: Instant) -> bool:
         """A Job was added or changed, or is gone (None)."""
-        if job is not None:
-            self.jobs.setdefault(step, {})[number] = job
-        else:
+        if job is None:
             _drop(self.jobs, step, number)
+            return self._refresh(step, now)
+        known = self.jobs.setdefault(step, {}).get(number)
+        self.jobs[step][number] = job
+        if known is not None and _says_the_same(known, job):
+            return False
         return self._refresh(step, now)
 
     def saw_pod(
@@ -155,6 +158,15 @@ class Sightings:
             if attempt is not None:
                 found.append(attempt)
         return tuple(found)
+
+
+def _says_the_same(old: JobRecord, new: JobRecord) -> bool:
+    """Whether a Job's change is only its counting of pods, which `observe_attempt` never asks."""
+    return (
+        old.status.conditions == new.status.conditions
+        and old.spec == new.spec
+        and old.metadata.deletionTimestamp == new.metadata.deletionTimestamp
+    )
 
 
 def _drop(

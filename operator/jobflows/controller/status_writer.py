@@ -1,7 +1,7 @@
 """Ledgers become statuses: late enough to be few, early enough to be useful.
 
-A flow's status is written at most once per batch period, at once when the flow ends, and never
-when nothing changed. Only changed top-level fields are sent. Starting a step never waits for this;
+A flow's status is written at most once per batch period (a longer one while the API server is
+slow), at once when the flow ends, and never when nothing changed. Only changed top-level fields are sent. Starting a step never waits for this;
 stopping one does (`flush`), because an outcome must be on record before its traces are removed.
 """
 
@@ -20,6 +20,7 @@ from jobflows.cluster.resources import JOBFLOWS
 from jobflows.cluster.transport import TransportError
 from jobflows.controller.flowstate import FlowState
 from jobflows.controller.metrics import Metrics
+from jobflows.controller.pressure import Pressure
 from jobflows.engine import conditions, write_status
 from jobflows.manifests.records import FlowRecord
 
@@ -38,6 +39,7 @@ class StatusWriter:
         *,
         clock: Clock,
         period: float,
+        pressure: Pressure,
         metrics: Metrics,
         after_write: Callable[[FlowState], None],
     ) -> None:
@@ -45,6 +47,7 @@ class StatusWriter:
         self._flows = flows
         self._clock = clock
         self._period = period
+        self._pressure = pressure
         self._metrics = metrics
         self._after_write = after_write
         self._due: dict[str, tuple[FlowState, asyncio.TimerHandle]] = {}
@@ -57,7 +60,7 @@ class StatusWriter:
             if not urgent:
                 return
             waiting[1].cancel()
-        delay = 0.0 if urgent else self._period
+        delay = 0.0 if urgent else self._pressure.stretch(self._period)
         timer = asyncio.get_running_loop().call_later(delay, self._fire, state)
         self._due[state.uid] = (state, timer)
 
@@ -70,10 +73,10 @@ class StatusWriter:
 
     async def drain(self) -> None:
         """Write all that waits, for a clean stop; what fails is made good by the next start."""
-        waiting = [state for state, timer in self._due.values() if not timer.cancel()]
-        self._due.clear()
-        for state in waiting:
+        for state, timer in self._due.values():
+            timer.cancel()
             self._spawn(state)
+        self._due.clear()
         while self._tasks:
             await asyncio.wait(self._tasks)
 

@@ -59,7 +59,7 @@ class Place:
 
 
 def build_command(container: Mapping[str, Any], place: Place) -> Command:
-    """Translate one container. Raises `UnavailableError` for what cannot be had without a cluster."""
+    """Translate one container. Raises `UnavailableError` for what only a cluster has."""
     name = container["name"]
     if not container.get("command"):
         raise UnavailableError(

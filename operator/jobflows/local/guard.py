@@ -2,35 +2,36 @@
 
 The runner starts this file as a small process of its own session and holds a pipe to it. However
 the runner ends (`kill -9`, the OOM killer, a closed terminal), the pipe closes, and the guard kills
-what is left: the process groups it was told of, and on Linux also whatever carries the run's mark
-in its environment, which finds daemons that left their group and processes that were started in
-the very moment of the runner's death. `PR_SET_PDEATHSIG` would reach a step's first process only,
-and not the ones that a shell starts.
+what is left: the process groups in the table that it shares with the runner, and on Linux also
+whatever carries the run's mark in its environment, which finds daemons that left their group and
+processes that were started in the very moment of the runner's death. `PR_SET_PDEATHSIG` would reach
+a step's first process only, and not the ones that a shell starts.
 """
 
 from __future__ import annotations
 
 import os
 import signal
+import struct
 import sys
+from contextlib import suppress
 
 MARK = "JOBFLOW_RUN"
 """Variable that every process of a run carries."""
 
+SLOT = struct.Struct("i")
+"""An entry of the table: the number of a living process group, or 0."""
 
-def main(mark: str) -> None:
-    """Read `+group` and `-group` lines until the runner is gone, then kill what is left."""
+
+def main(mark: str, table: int) -> None:
+    """Wait until the runner is gone, then kill what is left. `table` is a file descriptor."""
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)
-    groups: set[int] = set()
-    for line in sys.stdin.buffer:
-        group = int(line[1:])
-        if line[:1] == b"+":
-            groups.add(group)
-        else:
-            groups.discard(group)
-    for group in groups:
-        _kill(-group)
+    sys.stdin.buffer.read()
+    size = os.fstat(table).st_size
+    for (group,) in SLOT.iter_unpack(os.pread(table, size, 0)):
+        if group:
+            _kill(-group)
     for _ in range(100):  # a process that is being copied shows up in the next round
         marked = _marked(f"{MARK}={mark}".encode())
         if not marked:
@@ -56,11 +57,9 @@ def _environment(pid: int) -> list[bytes]:
 
 
 def _kill(pid: int) -> None:
-    try:
+    with suppress(ProcessLookupError, PermissionError):
         os.kill(pid, signal.SIGKILL)
-    except (ProcessLookupError, PermissionError):
-        pass
 
 
 if __name__ == "__main__":
-    main(sys.argv[1])
+    main(sys.argv[1], int(sys.argv[2]))

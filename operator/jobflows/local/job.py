@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -125,9 +126,12 @@ class JobAttempt:
         if width == 1:
             await self._work(todo, single=pods == 1)
             return
-        async with asyncio.TaskGroup() as group:
-            for _ in range(width):
-                group.create_task(self._work(todo, single=False))
+        # Not a TaskGroup: it would wrap what a worker raises, and cancel the others without grace.
+        workers = [asyncio.create_task(self._work(todo, single=False)) for _ in range(width)]
+        await asyncio.wait(workers, return_when=asyncio.FIRST_EXCEPTION)
+        if any(worker.done() and worker.exception() for worker in workers):
+            self.stop()
+        await asyncio.gather(*workers)
 
     async def _work(self, todo: Iterator[int], *, single: bool) -> None:
         """Take pods from `todo`, each until it has succeeded or the Job has failed."""
@@ -166,11 +170,20 @@ class JobAttempt:
 
     def _pod(self, index: int, *, single: bool) -> Pod:
         spec = self._template["spec"]
-        directory = self._directory if single else self._directory / str(index)
-        directory.mkdir(parents=True, exist_ok=True)
+        directory = self._directory
+        if not single:
+            directory.mkdir(parents=True, exist_ok=True)
+            directory = directory / str(index)
+        with suppress(FileExistsError):  # three calls to the system fewer than `parents=True`
+            directory.parent.mkdir()
+        directory.mkdir(exist_ok=True)
         around = self._around
         name = self.running.ref.name if single else f"{self.running.ref.name}-{index}"
-        metadata = {"namespace": self._namespace, **self._template.get("metadata", {}), "name": name}
+        metadata = {
+            "namespace": self._namespace,
+            **self._template.get("metadata", {}),
+            "name": name,
+        }
         indexed = self._spec.get("completionMode") == "Indexed"
         place = Place(
             step=self._step,

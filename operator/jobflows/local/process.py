@@ -14,6 +14,7 @@ import signal
 import subprocess
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Protocol
 
 from jobflows.local.command import Command
@@ -44,6 +45,7 @@ class Process:
                 cwd=command.cwd,
                 env=command.env,
                 start_new_session=True,
+                close_fds=False,  # nothing of ours is inheritable, and looking for it takes time
             )
         finally:
             os.close(log)
@@ -79,10 +81,8 @@ class Process:
             self.exited.set_result(code if code >= 0 else 128 - code)
 
     def _signal(self, number: signal.Signals) -> None:
-        try:
+        with suppress(ProcessLookupError, PermissionError):  # nobody is left; macOS says EPERM
             os.killpg(self.pid, number)
-        except (ProcessLookupError, PermissionError):
-            pass  # nobody is left; macOS says so with EPERM
 
 
 def _when_ended(pid: int, loop: asyncio.AbstractEventLoop, ended: Callable[[], None]) -> None:

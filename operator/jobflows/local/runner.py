@@ -71,7 +71,7 @@ class LocalRunner:
         clock: Clock,
         approver: Approver,
         parallelism: int | None = None,
-        observer: Observer = lambda plan, before: None,
+        observer: Observer | None = None,
         environment: Mapping[str, str] = os.environ,
     ) -> None:
         self.flow = flow
@@ -103,12 +103,15 @@ class LocalRunner:
         """Run the flow to its end and return the last ledger; nothing of it runs afterwards."""
         with self._watchdog:
             try:
-                while not (self.ledger.phase.terminal and not self._live):
+                while True:
                     decided = self._plan()
                     before, self.ledger = self.ledger, decided.ledger
                     self._carry_out(decided)
                     self._journal.note(self.ledger)
-                    self._observer(decided, before)
+                    if self._observer is not None:
+                        self._observer(decided, before)
+                    if self.ledger.phase.terminal and not self._live:
+                        break
                     await self._wait(decided.wake_at)
             finally:
                 await self._end()

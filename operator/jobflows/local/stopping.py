@@ -34,9 +34,7 @@ def plan_stop(
 
 
 @contextmanager
-def signals_stop(
-    runner: Stoppable, said: Callable[[str], None] = lambda words: None
-) -> Iterator[None]:
+def signals_stop(runner: Stoppable, said: Callable[[str], None]) -> Iterator[None]:
     """While inside, the first signal stops the runner and the next one kills what it runs.
 
     `said` gets a sentence for the person who sent it. Outside of the main thread there are no

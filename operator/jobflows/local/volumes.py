@@ -80,9 +80,7 @@ def mounts(
     return seen
 
 
-def _write_files(
-    place: Path, source: Mapping[str, Any], sources: Sources, where: str
-) -> None:
+def _write_files(place: Path, source: Mapping[str, Any], sources: Sources, where: str) -> None:
     name = source.get("name", "")
     if source.get("optional") and name not in sources.maps:
         return

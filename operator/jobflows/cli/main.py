@@ -1,0 +1,49 @@
+"""`jobflow`, and `kubectl jobflow`: the commands and what they share.
+
+Exit codes of every command: 0 done, 1 the flow failed or has problems, 2 wrong usage or a file that
+cannot be read, 130 interrupted.
+"""
+
+from importlib.metadata import PackageNotFoundError, version
+from typing import Annotated
+
+import typer
+
+from jobflows.cli.lint import lint
+from jobflows.cli.render import render
+from jobflows.cli.run import run
+
+app = typer.Typer(
+    name="jobflow",
+    help="Batch workflows as DAGs of Jobs, on a cluster or on this machine.",
+    epilog="Exit codes: 0 done, 1 the flow failed or has problems, 2 wrong usage, 130 interrupted.",
+    no_args_is_help=True,
+    pretty_exceptions_show_locals=False,  # locals may hold secrets
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+app.command()(run)
+app.command()(lint)
+app.command()(render)
+
+
+def _print_version(wanted: bool) -> None:
+    if not wanted:
+        return
+    try:
+        number = version("jobflows")
+    except PackageNotFoundError:  # a checkout that is not installed
+        number = "unknown"
+    typer.echo(f"jobflow {number}")
+    raise typer.Exit
+
+
+@app.callback()
+def main(
+    _version: Annotated[
+        bool,
+        typer.Option(
+            "--version", callback=_print_version, is_eager=True, help="Print the version and exit."
+        ),
+    ] = False,
+) -> None:
+    """Batch workflows as DAGs of Jobs, on a cluster or on this machine."""

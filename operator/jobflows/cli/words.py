@@ -1,0 +1,47 @@
+"""How steps and times are put into words for a terminal."""
+
+from jobflows.engine import FlowPhase, Instant, Ledger, StepPhase, StepRecord
+
+STYLES = {
+    StepPhase.SUCCEEDED: "green",
+    StepPhase.FAILED: "red",
+    StepPhase.RUNNING: "cyan",
+    StepPhase.PENDING_APPROVAL: "yellow",
+    StepPhase.SKIPPED: "dim",
+    StepPhase.PENDING: "",
+}
+
+
+def duration(seconds: float) -> str:
+    """A time span of three digits or so: 0.31s, 12.4s, 3m05s, 2h07m."""
+    if seconds < 9.995:
+        return f"{max(0.0, seconds):.2f}s"
+    if seconds < 59.95:
+        return f"{seconds:.1f}s"
+    minutes, rest = divmod(round(seconds), 60)
+    if minutes < 60:
+        return f"{minutes}m{rest:02d}s"
+    return f"{minutes // 60}h{minutes % 60:02d}m"
+
+
+def took(record: StepRecord, now: Instant) -> str:
+    """How long a step took, or takes until now; empty when it never started."""
+    if record.started is None:
+        return ""
+    return duration((record.finished or now) - record.started)
+
+
+def one_line(message: str) -> str:
+    """A message with the log of a step in it -> what happened and the last thing the step said."""
+    lines = [line.strip() for line in message.splitlines() if line.strip()]
+    if len(lines) < 2:
+        return "".join(lines)
+    head, colon, _ = lines[0].partition(": ")
+    return f"{head}: … {lines[-1]}" if colon else f"{lines[0]} … {lines[-1]}"
+
+
+def verdict(ledger: Ledger) -> str:
+    """The outcome in one line."""
+    if ledger.phase is FlowPhase.SUCCEEDED:
+        return "Succeeded"
+    return f"{ledger.phase}: {one_line(ledger.message)}" if ledger.message else str(ledger.phase)
