@@ -5,8 +5,7 @@ from __future__ import annotations
 import os
 import re
 import uuid
-from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import cluster
@@ -15,7 +14,8 @@ from cluster import Record
 
 from cluster_suite.kube import Kube
 from cluster_suite.process import OperatorProcess, running, write_kubeconfig
-from jobflows.cluster import Transport, connect
+from jobflows.cluster import connect
+from jobflows.cluster.http import AiohttpTransport
 
 CRDS = Path(__file__).parents[2] / "crds"
 
@@ -24,7 +24,7 @@ def bring_up(name: str, mode: str) -> Iterator[Record]:
     """The cluster with the CRD, for a session. Where it cannot be, a skip; in CI, a failure."""
     try:
         record = cluster.up(name, "real" if mode == "real" else "sim")
-    except cluster.Unavailable as reason:
+    except cluster.UnavailableError as reason:
         if os.environ.get("JOBFLOW_REQUIRE_CLUSTER") == "1":
             pytest.fail(f"JOBFLOW_REQUIRE_CLUSTER=1: {reason}")
         pytest.skip(str(reason))
@@ -78,22 +78,8 @@ def operator(
         yield process
 
 
-OpenTransport = Callable[[], AbstractAsyncContextManager[Transport]]
-
-
 @pytest.fixture
-def cluster_transport(suite: Record, tmp_path: Path) -> OpenTransport:
-    """Opens, inside a running event loop, the operator's own transport with all rights."""
+def cluster_transport(suite: Record, tmp_path: Path) -> Callable[[], AiohttpTransport]:
+    """Makes, inside a running event loop, the operator's own transport, with all rights."""
     config = write_kubeconfig(suite, "admin", tmp_path / "admin")
-
-    @asynccontextmanager
-    async def opened() -> AsyncIterator[Transport]:
-        from jobflows.cluster.http import AiohttpTransport  # noqa: PLC0415 - needs aiohttp
-
-        transport = AiohttpTransport(connect(str(config)))
-        try:
-            yield transport
-        finally:
-            await transport.close()
-
-    return opened
+    return lambda: AiohttpTransport(connect(str(config)))

@@ -71,6 +71,7 @@ class Job:
             created=self.created,
             finished=self.created + outcome.after if ended else None,
             message=outcome.running_message if state is AttemptState.RUNNING else "",
+            exit_codes=outcome.exit_codes if outcome.end == "hang" else {},
             output=outcome.output if ended else None,
         )
 

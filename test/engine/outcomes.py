@@ -68,6 +68,7 @@ def blocked(times: int = 1, message: str = "exceeded quota") -> Outcome:
     return Outcome(end="block", times=times, reason="Blocked", message=message)
 
 
-def hang(stopping: float = 0.0, running_message: str = "") -> Outcome:
-    """It runs until it is stopped, which takes a while."""
-    return Outcome(end="hang", stopping=stopping, running_message=running_message)
+def hang(stopping: float = 0.0, code: int | None = None) -> Outcome:
+    """It runs until it is stopped, which takes a while; an earlier pod of it ended with `code`."""
+    codes = {} if code is None else {"main": code}
+    return Outcome(end="hang", stopping=stopping, exit_codes=codes)

@@ -100,9 +100,7 @@ def test_a_rule_on_exit_codes_does_not_speak_about_a_timeout() -> None:
     rules = {
         "rules": [{"action": "Ignore", "onExitCodes": {"operator": "In", "values": [1]}}],
     }
-    world = World(flow(step("a", timeout=5), podFailurePolicy=rules), a=hang())
-    world.scripts["a"] = [fail(1, after=100)]
-    world.finish()
+    world = World(flow(step("a", timeout=5), podFailurePolicy=rules), a=hang(code=1)).finish()
 
     assert world.phases == {"a": "Failed"}
 

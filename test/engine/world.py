@@ -130,6 +130,9 @@ class World:
         for _ in range(1000):
             self.plan()
             wake_at = self.last.wake_at if self.last else None
+            created = self.last is not None and CreateResources() in self.last.actions
+            if created and self.resources_ready:
+                continue
             if self._news() == {} and (wake_at is None or wake_at > self.now):
                 return
         raise AssertionError("plans without end at one moment")

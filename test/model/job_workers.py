@@ -6,11 +6,12 @@ A failed pod is replaced 10 s, 20 s, 40 s … after its end, counted for the who
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from model import job_pods
 from model.deletion import Options, delete
+from model.errors import ApiError
 from model.job_pods import TRACKING, completion_index, finished_at, tracked
 from model.job_status import View, counts, pending_indexes, wanted_active
 from model.kinds import PODS
@@ -118,10 +119,15 @@ class Workers:
             places = list(pending_indexes(view, count))
             if view.per_index is not None:
                 places = self._after_backoff(job, view, places, failures)
+        made = 0
         for index in places:
             failed = 0 if index is None else failures.get(index, 0)
-            self._verbs.create(route, job_pods.from_template(job, index, failed))
-        return len(places)
+            try:
+                self._verbs.create(route, job_pods.from_template(job, index, failed))
+            except ApiError:
+                break  # a namespace on its way out, or a name too long: it will look again
+            made += 1
+        return made
 
     def _after_backoff(
         self, job: Record, view: View, places: list[int | None], failures: dict[int, int]

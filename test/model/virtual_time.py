@@ -93,6 +93,8 @@ class VirtualLoop(asyncio.SelectorEventLoop):
     def __init__(self) -> None:
         self._virtual = _Selector()
         super().__init__(self._virtual)
+        self.failure: BaseException | None = None
+        self.set_exception_handler(_stop_at_failure)
 
     def time(self) -> float:
         return self._virtual.now
@@ -100,6 +102,15 @@ class VirtualLoop(asyncio.SelectorEventLoop):
     def limit_to(self, seconds: float) -> None:
         """Raise `TimeLimitError` once the clock passes this many seconds since the loop's start."""
         self._virtual.limit = seconds
+
+
+def _stop_at_failure(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+    # A plain callback that raises is a bug of the model; asyncio would only log it.
+    if isinstance(loop, VirtualLoop) and "handle" in context and "exception" in context:
+        loop.failure = loop.failure or context["exception"]
+        loop.stop()
+    else:
+        loop.default_exception_handler(context)
 
 
 class Clock:
@@ -132,5 +143,9 @@ def run(
     with asyncio.Runner(loop_factory=lambda: loop) as runner:
         try:
             return runner.run(scenario(Clock(loop), Random(seed)))
+        except RuntimeError:
+            if loop.failure is not None:
+                raise loop.failure from None
+            raise
         finally:
             loop.limit_to(math.inf)  # what is cancelled now may still take its time to end

@@ -33,6 +33,9 @@ from jobflows.local import (
 
 SUCCEEDED, FAILED, INTERRUPTED = 0, 1, 130
 
+WIDTH_OF_FILES = 240
+"""Columns where there is no terminal to measure; messages are not folded for `grep`."""
+
 
 class Executor(StrEnum):
     """What runs the steps."""
@@ -138,7 +141,8 @@ def run(
         )
     )
     if output is Output.TABLE:
-        out = Console(highlight=False, soft_wrap=True)
+        width = None if sys.stdout.isatty() else WIDTH_OF_FILES
+        out = Console(highlight=False, soft_wrap=True, width=width)
         if not quiet:
             print_steps(out, flow, ledger, approvals.reasons)
             print_logs(out, flow, ledger, directory)

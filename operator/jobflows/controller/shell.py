@@ -29,8 +29,8 @@ from typing import Any
 
 import aiohttp
 import kopf
-import uvloop
 import prometheus_client
+import uvloop
 
 from jobflows import __version__
 from jobflows.cluster.credentials import TokenSource

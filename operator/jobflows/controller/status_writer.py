@@ -1,8 +1,9 @@
 """Ledgers become statuses: late enough to be few, early enough to be useful.
 
 A flow's status is written at most once per batch period (a longer one while the API server is
-slow), at once when the flow ends, and never when nothing changed. Only changed top-level fields are sent. Starting a step never waits for this;
-stopping one does (`flush`), because an outcome must be on record before its traces are removed.
+slow), at once when the flow ends, and never when nothing changed. Only changed top-level fields
+are sent. Starting a step never waits for this; stopping one does (`flush`), because an outcome
+must be on record before its traces are removed.
 """
 
 from __future__ import annotations

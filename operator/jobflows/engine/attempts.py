@@ -108,7 +108,9 @@ def _charge(draft: Draft, step: int, number: int) -> StepRecord:
 def _set_timers(draft: Draft, step: int, attempt: Attempt) -> None:
     started = draft.records[step].attempt_started
     timeout = draft.flow.steps[step].spec.timeout_seconds
-    if timeout is not None and started is not None and attempt.is_live:
+    if timeout is None or started is None or not attempt.is_live:
+        return
+    if started + timeout > draft.now:
         draft.frontier.set_timer(started + timeout, step)
 
 

@@ -7,9 +7,10 @@ import signal
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Protocol
 
-from jobflows.engine import CompiledFlow, Instant, Ledger, Observations, Plan
+from jobflows.engine import CompiledFlow, Instant, Ledger, Observations, Plan, plan
 from jobflows.engine.draft import Draft
 from jobflows.engine.outcome import stop_flow
 
@@ -27,10 +28,21 @@ class Stoppable(Protocol):
 def plan_stop(
     flow: CompiledFlow, ledger: Ledger, seen: Observations, now: Instant, words: str
 ) -> Plan:
-    """End the flow now: live steps fail and are stopped, the others are skipped."""
-    draft = Draft(flow, ledger, seen, now)
+    """End the flow now: live steps fail and are stopped, the others are skipped.
+
+    What ended before is taken in first, so that a step which had succeeded stays that way.
+    """
+    before = plan(flow, ledger, replace(seen, window=0), now)
+    if before.ledger.phase.terminal:
+        return before
+    draft = Draft(flow, before.ledger, replace(seen, changed=()), now)
     stop_flow(draft, STOPPED, words)
-    return draft.seal()
+    after = draft.seal()
+    return replace(
+        after,
+        actions=(*before.actions, *after.actions),
+        events=(*before.events, *after.events),
+    )
 
 
 @contextmanager
