@@ -21,7 +21,11 @@ CRDS = Path(__file__).parents[2] / "crds"
 
 
 def bring_up(name: str, mode: str) -> Iterator[Record]:
-    """The cluster with the CRD, for a session. Where it cannot be, a skip; in CI, a failure."""
+    """The cluster with the CRD, for a session. Where it cannot be, a skip; in CI, a failure.
+
+    One that was up before stays up, as does any with JOBFLOW_KEEP_CLUSTER.
+    """
+    was_up = cluster.status(name) is not None
     try:
         record = cluster.up(name, "real" if mode == "real" else "sim")
     except cluster.UnavailableError as reason:
@@ -34,7 +38,7 @@ def bring_up(name: str, mode: str) -> Iterator[Record]:
         kube("wait", "--for=condition=Established", "crd/jobflows.workflow.kube-zen.io")
         yield record
     finally:
-        if not os.environ.get("JOBFLOW_KEEP_CLUSTER"):
+        if not was_up and not os.environ.get("JOBFLOW_KEEP_CLUSTER"):
             cluster.down(name)
 
 

@@ -127,6 +127,17 @@ class Kube:
         assert status["phase"] == phase, json.dumps(status, indent=1)
         return status
 
+    def ends_after_edit(self, name: str, phase: str = "Succeeded") -> Object:
+        """Wait for the end of the newest generation of a flow that had ended before."""
+
+        def over(flow: Object) -> bool:
+            seen = flow["status"].get("observedGeneration")
+            return bool(seen == flow["metadata"]["generation"] and _is_over(flow))
+
+        status: Object = self.until("jf", name, over)["status"]
+        assert status["phase"] == phase, json.dumps(status, indent=1)
+        return status
+
     def reaches(self, name: str, phase: str, seconds: int = SECONDS) -> Object:
         """Wait until a flow is in a phase; returns its status."""
         flow = self.until("jf", name, lambda f: f.get("status", {}).get("phase") == phase, seconds)

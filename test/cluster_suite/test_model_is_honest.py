@@ -11,6 +11,7 @@ import asyncio
 import json
 import os
 import uuid
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,13 @@ from model import ApiServer, simulate
 from model.chapters import ALL
 from model.script import play
 
-pytestmark = pytest.mark.cluster
+OpenTransport = Callable[[], Transport]
+
+pytestmark = [
+    pytest.mark.cluster,
+    # The script sends more than a megabyte on purpose; the size is what it asks about.
+    pytest.mark.filterwarnings("ignore:Sending a large body:ResourceWarning"),
+]
 
 ANSWERS = Path(__file__).parents[1] / "unit" / "model" / "answers"
 WORDED = "34"  # the minor version whose messages the model copies
@@ -40,15 +47,17 @@ async def _on_the_cluster(transport: Transport, title: str) -> tuple[dict[str, A
 
 
 @pytest.mark.parametrize("title", ALL)
-def test_the_model_answers_as_the_real_server(title: str, cluster_transport: Any) -> None:
+def test_the_model_answers_as_the_real_server(title: str, cluster_transport: OpenTransport) -> None:
     async def ask() -> tuple[dict[str, Any], str]:
-        transport = cluster_transport()
+        transport = cluster_transport()  # it wants the running loop
         try:
             return await _on_the_cluster(transport, title)
         finally:
             await transport.close()
 
     real, minor = asyncio.run(ask())
+    if title == "forgetting" and real[title]["too old"][0][0] != "ERROR":
+        pytest.skip("this server is too young to have forgotten its first version")
     model = simulate(lambda server: _on_the_model(server, title))
     if minor != WORDED:
         real, model = _without_wording(real), _without_wording(model)

@@ -73,6 +73,7 @@ class Job:
             message=outcome.running_message if state is AttemptState.RUNNING else "",
             exit_codes=outcome.exit_codes if outcome.end == "hang" else {},
             output=outcome.output if ended else None,
+            recheck_at=None if outcome.recheck is None else self.created + outcome.recheck,
         )
 
 

@@ -28,6 +28,7 @@ class Outcome:
     output: str | None = None
     running_message: str = ""
     times: int = 0
+    recheck: float | None = None
 
 
 def succeed(after: float = 1.0, output: str | None = None, running_message: str = "") -> Outcome:
@@ -68,7 +69,7 @@ def blocked(times: int = 1, message: str = "exceeded quota") -> Outcome:
     return Outcome(end="block", times=times, reason="Blocked", message=message)
 
 
-def hang(stopping: float = 0.0, code: int | None = None) -> Outcome:
+def hang(stopping: float = 0.0, code: int | None = None, recheck: float | None = None) -> Outcome:
     """It runs until it is stopped, which takes a while; an earlier pod of it ended with `code`."""
     codes = {} if code is None else {"main": code}
-    return Outcome(end="hang", stopping=stopping, exit_codes=codes)
+    return Outcome(end="hang", stopping=stopping, exit_codes=codes, recheck=recheck)

@@ -222,6 +222,9 @@ class World:
             self.refused[place] = refused(*place, outcome, 1, self.now)
             return
         if outcome.end == "block":
+            again_at = self.refused[place].recheck_at if place in self.refused else None
+            if again_at is not None and again_at > self.now:
+                return
             self.tries[place] = self.tries.get(place, 0) + 1
             if self.tries[place] <= outcome.times:
                 self.refused[place] = refused(*place, outcome, self.tries[place], self.now)

@@ -2,9 +2,9 @@
 
 `play` sends it over any `Transport` and returns the answers by chapter and step, in normalised
 words (`model.session`). The unit tests compare them with literal expectations, the cluster tests
-with what a real kube-apiserver answers. Chapters of `OBJECTS` need an API server only, those of
-`FLOWS` the JobFlow CRD as well, those of `CONTROLLERS` (`model.script_jobs`) also a Job controller,
-a garbage collector and simulated pods.
+with what a real kube-apiserver answers. The chapters here, in `model.script_watch` and in
+`model.script_jobs` need an API server only (`FLOWS` the JobFlow CRD as well), those of
+`model.script_controllers` also a Job controller, a garbage collector and simulated pods.
 """
 
 from __future__ import annotations

@@ -173,7 +173,10 @@ async def _run(
         observer=progress.observe,
     )
     with signals_stop(runner, progress.say), progress:
-        return await runner.run()
+        ledger = await runner.run()
+    if runner.journal_problem is not None:
+        progress.say(f"the status could not be written: {runner.journal_problem}")
+    return ledger
 
 
 def _progress(flow: CompiledFlow, clock: Clock, notes: Console, *, quiet: bool) -> Progress:

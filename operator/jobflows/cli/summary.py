@@ -1,6 +1,6 @@
 """What is shown when a flow has ended: its steps, the logs of what failed, the outcome."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -49,7 +49,8 @@ def print_steps(
         console.print(table)
     hidden = len(ledger.steps) - table.row_count
     if hidden:
-        console.print(Text(f"and {hidden} more steps", "dim"))
+        words = f"and {hidden} more steps" if table.row_count else f"{hidden} steps succeeded"
+        console.print(Text(words, "dim"))
 
 
 def print_logs(console: Console, flow: CompiledFlow, ledger: Ledger, workdir: Path) -> None:
@@ -69,12 +70,9 @@ def print_logs(console: Console, flow: CompiledFlow, ledger: Ledger, workdir: Pa
         console.print(Text(f"\nand {len(failed) - MOST_LOGS} more failed steps", "dim"))
 
 
-def print_outcome(
-    console: Console, ledger: Ledger, workdir: Path, reasons: Iterable[str] = ()
-) -> None:
+def print_outcome(console: Console, ledger: Ledger, workdir: Path) -> None:
     """The last line: the outcome, and where the logs are."""
     style = "bold green" if ledger.phase is FlowPhase.SUCCEEDED else "bold red"
-    console.print(Text("".join(("", *(f"{reason}\n" for reason in reasons)))), end="")
     console.print(Text.assemble((verdict(ledger), style), (f"  (logs: {workdir})", "dim")))
 
 

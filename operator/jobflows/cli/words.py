@@ -36,7 +36,7 @@ def one_line(message: str) -> str:
     lines = [line.strip() for line in message.splitlines() if line.strip()]
     if len(lines) < 2:
         return "".join(lines)
-    head, colon, _ = lines[0].partition(": ")
+    head, colon, _ = lines[0].rpartition(": ")
     return f"{head}: … {lines[-1]}" if colon else f"{lines[0]} … {lines[-1]}"
 
 

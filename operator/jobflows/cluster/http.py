@@ -7,6 +7,7 @@ token; a watch has no overall time limit, but a silent one is cut.
 
 from __future__ import annotations
 
+import io
 from collections.abc import AsyncIterator
 from urllib.parse import urlencode
 
@@ -22,6 +23,7 @@ from jobflows.cluster.transport import Request, Response, TransportError, WatchR
 
 REQUEST_SECONDS = 30.0
 CONNECT_SECONDS = 5.0
+LARGE_BODY = 1 << 20
 INACTIVITY_SECONDS = 70.0
 READ_BUFFER = 256 * 1024
 KEEP_ALIVE_SECONDS = 60.0
@@ -129,12 +131,17 @@ class AiohttpTransport:
         return await self._session.request(
             request.method,
             URL(url, encoded=True),  # names are DNS labels and the query is encoded above
-            data=request.body,
+            data=_payload(request.body),
             headers=headers,
             timeout=limits,
             server_hostname=self._server_name,
             allow_redirects=False,
         )
+
+
+def _payload(body: bytes | None) -> bytes | io.BytesIO | None:
+    """A large body as a stream: aiohttp sends it in pieces, and warns of one that it cannot."""
+    return io.BytesIO(body) if body is not None and len(body) > LARGE_BODY else body
 
 
 async def _read(answer: aiohttp.ClientResponse) -> Response:

@@ -18,7 +18,7 @@ from jobflows.cluster.clock import Clock
 from jobflows.cluster.errors import ApiError
 from jobflows.cluster.informer import Informer
 from jobflows.cluster.resources import JOBFLOWS
-from jobflows.cluster.transport import TransportError
+from jobflows.cluster.transport import JSON_PATCH, TransportError
 from jobflows.controller.flowstate import FlowState
 from jobflows.controller.metrics import Metrics
 from jobflows.controller.pressure import Pressure
@@ -96,16 +96,21 @@ class StatusWriter:
         patch = {key: value for key, value in status.items() if known.get(key) != value}
         if not patch.keys() - {"estimatedCompletionTime"}:
             return
-        body = {"metadata": {"uid": state.uid}, "status": patch}
+        body = _json_patch(state.uid, known, patch)
         loop = asyncio.get_running_loop()
         started = loop.time()
         meta = record.metadata
         try:
             answer = await self._client.patch(
-                JOBFLOWS, meta.namespace, meta.name, body, subresource="status"
+                JOBFLOWS,
+                meta.namespace,
+                meta.name,
+                body,
+                subresource="status",
+                content_type=JSON_PATCH,
             )
         except ApiError as error:
-            if error.not_found or error.is_conflict:  # gone, or another flow of that name
+            if error.not_found or (error.invalid and not await self._exists(state)):
                 return
             self._metrics.status_updated(loop.time() - started, ok=False)
             raise
@@ -114,6 +119,19 @@ class StatusWriter:
             raise
         self._metrics.status_updated(loop.time() - started, ok=True)
         self._flows.observe(self._flows.decode(answer))
+
+    async def _exists(self, state: FlowState) -> bool:
+        """Whether the flow of that name is still this one."""
+        if state.record is None:
+            return False
+        meta = state.record.metadata
+        try:
+            found = await self._client.get(JOBFLOWS, meta.namespace, meta.name)
+        except ApiError as error:
+            if error.not_found:
+                return False
+            raise
+        return self._flows.decode(found).metadata.uid == state.uid
 
     def _fire(self, state: FlowState) -> None:
         self._due.pop(state.uid, None)
@@ -147,3 +165,24 @@ class StatusWriter:
             await self.put(state, status)
             state.ledger_on_record = ledger
         self._after_write(state)
+
+
+def _json_patch(uid: str, known: dict[str, Any], changes: dict[str, Any]) -> list[dict[str, Any]]:
+    """A patch of the status that fits this very flow only.
+
+    The API server does not look at `metadata.uid` in a merge patch of a status: it would give the
+    status of a deleted flow to its successor of the same name.
+    """
+    test = {"op": "test", "path": "/metadata/uid", "value": uid}
+    given = {key: value for key, value in changes.items() if value is not None}
+    if not known:
+        return [test, {"op": "add", "path": "/status", "value": given}]
+    return [
+        test,
+        *({"op": "add", "path": f"/status/{key}", "value": value} for key, value in given.items()),
+        *(
+            {"op": "remove", "path": f"/status/{key}"}
+            for key in changes
+            if key not in given and key in known
+        ),
+    ]

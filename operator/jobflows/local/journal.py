@@ -36,6 +36,8 @@ class Journal:
         self._newest: Ledger | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._pause = 0.0
+        self.problem: OSError | None = None
+        """Why the last write failed."""
 
     def note(self, ledger: Ledger) -> None:
         """Write `ledger` soon."""
@@ -54,8 +56,12 @@ class Journal:
         began = time.perf_counter()
         status = write_status(self._flow, ledger, self._clock())
         part = self._file.with_suffix(".part")
-        part.write_text(_lines(status))
-        os.replace(part, self._file)
+        try:
+            part.write_text(_lines(status))
+            os.replace(part, self._file)
+            self.problem = None
+        except OSError as error:  # a full disk must not take the run's outcome with it
+            self.problem = error
         self._pause = max(SHORTEST_PAUSE, (time.perf_counter() - began) / SHARE)
 
 

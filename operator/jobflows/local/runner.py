@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import time
 from collections import deque
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
@@ -38,11 +39,14 @@ from jobflows.local.stopping import plan_stop
 from jobflows.local.watchdog import Watchdog
 from jobflows.manifests.job import build_job
 
-AHEAD = 64
+AHEAD = 128
 """Starts kept ready beyond the free slots."""
 
 GATHER = 0.02
 """Seconds in which ends are gathered while starts are ready; far less than anybody waits for."""
+
+GATHER_COSTS = 10
+"""The same, as a multiple of what the last plan took: it takes longer the larger the flow is."""
 
 Approver = Callable[[str, str], Awaitable[bool]]
 """Asks a person: (step, message) -> approved."""
@@ -96,6 +100,8 @@ class LocalRunner:
         self._questions: dict[str, asyncio.Task[None]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._news = asyncio.Event()
+        self._hungry = asyncio.Event()
+        self._plan_cost = 0.0
         self._stop_words = ""
         self._error: BaseException | None = None
 
@@ -104,7 +110,9 @@ class LocalRunner:
         with self._watchdog:
             try:
                 while True:
+                    began = time.perf_counter()
                     decided = self._plan()
+                    self._plan_cost = time.perf_counter() - began
                     before, self.ledger = self.ledger, decided.ledger
                     self._carry_out(decided)
                     self._journal.note(self.ledger)
@@ -117,10 +125,16 @@ class LocalRunner:
                 await self._end()
         return self.ledger
 
+    @property
+    def journal_problem(self) -> OSError | None:
+        """Why `status.json` does not show the end of the run; None when it does."""
+        return self._journal.problem
+
     def stop(self, words: str) -> None:
         """End the run cleanly: what runs gets its grace period, and is on record as failed."""
         self._stop_words = words
         self._news.set()
+        self._hungry.set()
 
     def kill(self) -> None:
         """End everything that runs at once."""
@@ -162,6 +176,8 @@ class LocalRunner:
             start = self._ready.popleft()
             if start.step not in self._live:
                 self._start(start)
+        if not self._ready:
+            self._hungry.set()
 
     def _start(self, start: StartAttempt) -> None:
         job = build_job(self.flow, start.step, start.number, start.parameters)
@@ -221,15 +237,12 @@ class LocalRunner:
     async def _wait(self, wake_at: Instant | None) -> None:
         """Until there is something to plan for."""
         self._withdraw_questions()
-        timer = None
-        if not self._news.is_set() and wake_at is not None:
-            loop = asyncio.get_running_loop()
-            timer = loop.call_later(max(0.0, wake_at - self._clock()), self._news.set)
-        await self._news.wait()
-        if timer is not None:
-            timer.cancel()
+        if not self._news.is_set():
+            until = None if wake_at is None else wake_at - self._clock()
+            await _set_within(self._news, until)
         if self._ready and not self._stop_words:
-            await asyncio.sleep(GATHER)
+            self._hungry.clear()
+            await _set_within(self._hungry, max(GATHER, GATHER_COSTS * self._plan_cost))
         self._news.clear()
         if self._error is not None:
             raise self._error
@@ -242,3 +255,13 @@ class LocalRunner:
         if self._tasks:
             await asyncio.wait(self._tasks)
         self._journal.flush()
+
+
+async def _set_within(event: asyncio.Event, seconds: float | None) -> None:
+    """Wait for an event, and set it when `seconds` are over; a timer is cheaper than a timeout."""
+    timer = None
+    if seconds is not None:
+        timer = asyncio.get_running_loop().call_later(max(0.0, seconds), event.set)
+    await event.wait()
+    if timer is not None:
+        timer.cancel()

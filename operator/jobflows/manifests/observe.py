@@ -12,7 +12,7 @@ from collections.abc import Iterable, Sequence
 
 from jobflows.engine import Attempt, AttemptRef, AttemptState, Cause, Instant
 from jobflows.engine.times import parse_rfc3339
-from jobflows.manifests.records import ContainerStatus, JobRecord, PodRecord, Terminated
+from jobflows.manifests.records import Condition, ContainerStatus, JobRecord, PodRecord, Terminated
 
 DETAIL_GRACE = 2.0
 """Seconds to wait for the pod that explains what the Job already says."""
@@ -99,6 +99,7 @@ def _failure(
         and job.is_single
         and job.spec.backoffLimit == 0
         and job.spec.podFailurePolicy is None
+        and not _is_killed(pod)
     )
     if verdict is None and not final_by_pod:
         return None
@@ -128,14 +129,24 @@ def _failure(
     )
 
 
+def _is_killed(pod: PodRecord) -> bool:
+    """Whether somebody deleted it: the Job at its own deadline, or a person. Its Job says which."""
+    return pod.metadata.deletionTimestamp is not None and _disruption(pod) is None
+
+
+def _disruption(pod: PodRecord) -> Condition | None:
+    """The condition of a pod that was preempted, evicted or lost with its node."""
+    return next(
+        (c for c in pod.status.conditions if c.type == "DisruptionTarget" and c.status == "True"),
+        None,
+    )
+
+
 def _explain(pod: PodRecord) -> tuple[Cause, str, str, dict[str, int]]:
     """Why a pod failed: cause, reason, words for people, exit codes by container."""
     ended = list(_failed_containers(pod))
     codes = {name: state.exitCode for name, state in ended}
-    disruption = next(
-        (c for c in pod.status.conditions if c.type == "DisruptionTarget" and c.status == "True"),
-        None,
-    )
+    disruption = _disruption(pod)
     if disruption is not None:
         words = f"pod {pod.metadata.name} was disrupted: {disruption.message}"
         return Cause.DISRUPTION, disruption.reason or "Disrupted", words, codes

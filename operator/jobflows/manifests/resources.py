@@ -14,6 +14,8 @@ from jobflows.api.spec import ResourceTemplates
 from jobflows.engine import CompiledFlow
 from jobflows.manifests import labels
 
+_REPLACED = ("apiVersion", "kind", "metadata")
+
 
 def build_resources(flow: CompiledFlow) -> list[dict[str, Any]]:
     """The manifests of what the flow asks for in `spec.resourceTemplates`."""
@@ -63,8 +65,8 @@ def _names(flow: str, templates: tuple[dict[str, Any], ...]) -> dict[str, str]:
 
 def _build(flow: CompiledFlow, kind: str, template: Mapping[str, Any]) -> dict[str, Any]:
     metadata = template.get("metadata") or {}
+    rest = {key: value for key, value in template.items() if key not in _REPLACED}
     return {
-        **template,
         "apiVersion": "v1",
         "kind": kind,
         "metadata": {
@@ -74,4 +76,5 @@ def _build(flow: CompiledFlow, kind: str, template: Mapping[str, Any]) -> dict[s
             "annotations": dict(metadata.get("annotations") or {}),
             "ownerReferences": [owner_reference(flow)],
         },
+        **rest,
     }

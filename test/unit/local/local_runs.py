@@ -30,7 +30,7 @@ class Ran:
         return (self.workdir / step / str(attempt) / index / f"{container}.log").read_text()
 
 
-def container(script: str | None, name: str = "main", **fields: Any) -> dict[str, Any]:
+def container(script: str | None, name: Any = "main", **fields: Any) -> dict[str, Any]:
     """A container that runs a shell script."""
     command = {} if script is None else {"command": ["sh", "-c", textwrap.dedent(script)]}
     return {"name": name, "image": "busybox:1.36", **command, **fields}
@@ -73,6 +73,7 @@ def run_flow(
     **spec: Any,
 ) -> Ran:
     """Run a flow of these steps to its end."""
+    workdir.mkdir(exist_ok=True)
     model = JobFlow.model_validate(document(*steps, **spec))
     flow = replace(CompiledFlow.compile(model), uid=uuid.uuid4().hex, namespace="default")
 

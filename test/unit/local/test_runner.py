@@ -2,6 +2,7 @@
 
 import json
 import time
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -22,7 +23,7 @@ def test_parallelism_is_a_limit(tmp_path: Path) -> None:
     script = "date +%s.%N; sleep 0.05; date +%s.%N"
     ran = run_flow(tmp_path, *(step(n, script) for n in "abc"), parallelism=1)
     spans = sorted(tuple(map(float, ran.log(n).split())) for n in "abc")
-    assert all(first[1] <= second[0] for first, second in zip(spans, spans[1:], strict=False))
+    assert all(first[1] <= second[0] for first, second in pairwise(spans))
 
 
 def test_a_failed_step_skips_its_descendants_and_says_why(tmp_path: Path) -> None:

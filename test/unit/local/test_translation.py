@@ -89,7 +89,8 @@ def test_values_of_config_maps_and_fields_reach_the_environment(tmp_path: Path) 
 def test_a_secret_parameter_is_given_by_hand_and_written_nowhere(tmp_path: Path) -> None:
     source = {"name": "password", "valueFrom": {"secretKeyRef": {"name": "db", "key": "password"}}}
     main = container(
-        'printf %s "$PASSWORD" | wc -c', env=[{"name": "PASSWORD", "value": "{{ parameters.password }}"}]
+        'printf %s "$PASSWORD" | wc -c',
+        env=[{"name": "PASSWORD", "value": "{{ parameters.password }}"}],
     )
     login = step("login", containers=[main], inputs={"parameters": [source]})
     refused = run_flow(tmp_path / "a", login)

@@ -1,29 +1,24 @@
 """The CRD on a real API server: it is accepted, refuses what it should, and prunes nothing.
 
 Only a real server can prove that a schema is structural and its CEL within the cost budget.
-Needs a kubeconfig in JOBFLOW_TEST_KUBECONFIG and kubectl; nothing has to run in the cluster.
+No operator runs: nothing but the server answers.
 """
 
 import copy
 import json
-import os
-import subprocess
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 import yaml
 
+from cluster import Record
+from cluster_suite.conftest import fresh_namespace
+from cluster_suite.kube import Kube, KubectlError
 from jobflows.api.crd import crd
 from unit.api.flows import EXAMPLES, flow, step, template
 
-KUBECONFIG = os.environ.get("JOBFLOW_TEST_KUBECONFIG")
-NAMESPACE = "jobflow-api-test"
-
-pytestmark = [
-    pytest.mark.cluster,
-    pytest.mark.skipif(not KUBECONFIG, reason="JOBFLOW_TEST_KUBECONFIG is not set"),
-]
+pytestmark = pytest.mark.cluster
 
 TIME = "2026-01-31T12:00:00Z"
 STATUS: dict[str, Any] = {
@@ -72,36 +67,26 @@ STATUS: dict[str, Any] = {
 }
 
 
+_SERVER: list[Kube] = []
+
+
 def kubectl(*arguments: str, document: Any = None) -> str:
-    """Run kubectl and return what it printed; an error carries the server's message."""
-    done = subprocess.run(
-        ["kubectl", "--kubeconfig", str(KUBECONFIG), *arguments],
-        input=None if document is None else json.dumps(document),
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=60,
-    )
-    if done.returncode:
-        raise RuntimeError(done.stderr)
-    return done.stdout
+    """Run kubectl in this file's namespace; an error carries the server's message."""
+    return _SERVER[-1](*arguments, stdin=document)
 
 
 @pytest.fixture(scope="module", autouse=True)
-def namespace() -> Iterator[None]:
-    kubectl("apply", "--server-side", "--force-conflicts", "-f", "-", document=crd())
-    name = crd()["metadata"]["name"]
-    kubectl("wait", "--for=condition=Established", "--timeout=30s", f"crd/{name}")
-    made = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": NAMESPACE}}
-    kubectl("apply", "-f", "-", document=made)
+def namespace(suite: Record) -> Iterator[None]:
+    kube = fresh_namespace(suite, "schema")
+    _SERVER.append(kube)
     yield
-    kubectl("delete", "namespace", NAMESPACE, "--wait=false")
+    kube("delete", "namespace", kube.namespace, "--wait=false")
 
 
 def create(document: dict[str, Any], *options: str) -> dict[str, Any]:
     """Create a flow for real unless told otherwise, and return what the server stored."""
     document = copy.deepcopy(document)
-    document["metadata"]["namespace"] = NAMESPACE
+    document["metadata"]["namespace"] = _SERVER[-1].namespace
     printed = kubectl("create", "-o", "json", *options, "-f", "-", document=document)
     stored: dict[str, Any] = json.loads(printed)
     return stored
@@ -143,10 +128,10 @@ def test_every_status_value_is_stored() -> None:
     printed = kubectl("replace", "--subresource=status", "-o", "json", "-f", "-", document=stored)
 
     assert json.loads(printed)["status"] == STATUS
-    table = kubectl("get", "jf", "status", "-n", NAMESPACE, "-o", "wide", "--no-headers")
+    table = kubectl("get", "jf", "status", "-o", "wide", "--no-headers")
     assert table.split()[:3] == ["status", "Paused", "1/2"]
     assert table.split()[4] == "WaitingForApproval"
-    assert "status" in kubectl("get", "all", "-n", NAMESPACE)
+    assert "status" in kubectl("get", "all")
 
 
 @pytest.mark.parametrize("phase", crd()["spec"]["versions"][0]["schema"]["openAPIV3Schema"]
@@ -196,7 +181,7 @@ REFUSED = {
 def test_the_server_refuses(title: str) -> None:
     document, words = REFUSED[title]
 
-    with pytest.raises(RuntimeError) as caught:
+    with pytest.raises(KubectlError) as caught:
         create(document, "--dry-run=server", "--validate=strict")
 
     assert words in str(caught.value)

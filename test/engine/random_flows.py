@@ -1,0 +1,87 @@
+"""Generated flows and generated misfortune, for the properties."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from hypothesis import strategies as st
+
+from engine.flows import flow, step
+from engine.outcomes import (
+    Outcome,
+    blocked,
+    evicted,
+    fail,
+    hang,
+    rejected,
+    succeed,
+    vanish,
+)
+from jobflows.engine import CompiledFlow
+
+seconds = st.integers(0, 24).map(lambda n: n / 4)
+stops = st.sampled_from([0.0, 0.5, 3.0])
+
+outcomes = st.one_of(
+    st.builds(succeed, seconds),
+    st.builds(succeed, seconds),
+    st.builds(fail, st.integers(1, 4), seconds),
+    st.builds(evicted, seconds),
+    st.builds(vanish, seconds),
+    st.builds(hang, stops),
+    st.builds(rejected),
+    st.builds(blocked, st.integers(1, 3)),
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Case:
+    """A flow, the same flow suspended, and what its attempts do."""
+
+    flow: CompiledFlow
+    suspended: CompiledFlow
+    scripts: dict[str, list[Outcome]]
+
+
+@st.composite
+def cases(draw: st.DrawFn) -> Case:
+    """Up to eight steps. What may hang has a timeout, so that every flow can come to its end."""
+    names = [f"s{i}" for i in range(draw(st.integers(1, 8)))]
+    names = draw(st.permutations(names))
+    steps, scripts = [], {}
+    for i, name in enumerate(names):
+        needs = draw(st.sets(st.sampled_from(names[:i]), max_size=3)) if i else set()
+        manual = draw(st.integers(0, 6)) == 0
+        fields: dict[str, Any] = {"may_fail": draw(st.booleans())}
+        if draw(st.integers(0, 4)) == 0:
+            asked = sorted(needs)[0] if needs else ""
+            fields["when"] = f"steps.{asked}.phase == 'Succeeded'" if asked else "never"
+        if manual:
+            fields |= {"manual": True, "timeoutSeconds": draw(st.integers(5, 30))}
+        else:
+            fields |= {
+                "retries": draw(st.integers(0, 3)),
+                "losses": draw(st.integers(0, 2)),
+                "timeout": draw(st.integers(1, 6)),
+                "job_ttl": draw(st.none() | st.integers(0, 5)),
+            }
+        scripts[name] = draw(st.lists(outcomes, min_size=1, max_size=4))
+        steps.append(step(name, " ".join(sorted(needs)), **fields))
+    steps = draw(st.permutations(steps))
+    policy: dict[str, Any] = {
+        "backoffLimit": draw(st.integers(0, 6)),
+        "ttlSecondsAfterFinished": 5,
+    }
+    if draw(st.booleans()):
+        policy["activeDeadlineSeconds"] = draw(st.integers(3, 60))
+    if draw(st.booleans()):
+        action = draw(st.sampled_from(["FailJob", "Ignore", "Count"]))
+        rule = {"action": action, "onExitCodes": {"operator": "In", "values": [2, 3]}}
+        policy["podFailurePolicy"] = {"rules": [rule]}
+    volumes = ("data",) if draw(st.booleans()) else ()
+    return Case(
+        flow=flow(*steps, volumes=volumes, **policy),
+        suspended=flow(*steps, volumes=volumes, suspend=True, **policy),
+        scripts=scripts,
+    )

@@ -1,0 +1,142 @@
+"""What holds for every flow, whatever happens to its Jobs, its events and its operator.
+
+The checks of a single plan (deterministic, idempotent, the same from scratch, no timer missing or
+late, final records untouched) are in `World.plan`; here are those of the whole run.
+"""
+
+from __future__ import annotations
+
+import random
+
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from engine.random_flows import Case, cases
+from engine.world import World
+from jobflows.engine import FlowPhase, StepPhase
+from jobflows.engine.frontier import blocks_dependents
+
+PROFILE = settings(
+    max_examples=150,
+    deadline=None,
+    derandomize=True,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
+)
+
+
+class Watcher:
+    """Looks at a world after every plan and remembers what must not change."""
+
+    def __init__(self, world: World) -> None:
+        self.world = world
+        self.seen = 0
+        self.on_record: dict[str, dict[str, object]] = {}
+
+    def look(self) -> None:
+        world, graph = self.world, self.world.flow.graph
+        for name, number, _ in world.starts[self.seen :]:
+            above = [(p, world.ledger.steps[p]) for p in graph.parents[graph.index[name]]]
+            if number == 1:
+                assert all(record.phase.terminal for _, record in above), name
+                assert not any(blocks_dependents(world.flow, p, r) for p, r in above), name
+            assert name not in self.on_record, f"{name} was final and runs again"
+        self.seen = len(world.starts)
+        live = [job.step for job in world.jobs if job.is_live(world.now)]
+        assert len(live) == len(set(live)), "two attempts of one step at once"
+        for record in world.ledger.steps:
+            assert record.attempt <= 1 + record.retries + record.losses
+        total = sum(record.retries for record in world.ledger.steps)
+        assert total <= world.flow.policy.backoff_limit
+        assert world.ledger.frontier is not None
+        assert len(world.ledger.frontier.timers) <= 4 * len(graph) + 2
+        for entry in world.status.get("steps", ()):
+            if StepPhase(entry["phase"]).terminal:
+                assert self.on_record.setdefault(entry["name"], entry) == entry
+
+
+def run(case: Case, seed: int, *, troubles: float) -> World:
+    """Drive a flow through misfortune; all of it stops after a while, so that it can end."""
+    chance = random.Random(seed)
+    world = World(case.flow)
+    world.scripts = case.scripts
+    watcher = Watcher(world)
+    world.shows = lambda _: chance.random() >= troubles
+    world.writes = lambda: chance.random() >= troubles
+    for turn in range(2000):
+        calm = turn > 60
+        if calm:
+            world.shows = world.writes = lambda *_: True
+            if world.flow.suspend:
+                world.edit(case.flow)
+        else:
+            _misfortune(world, case, chance, troubles)
+        if world.flow_deleted is not None:
+            break
+        world.plan()
+        watcher.look()
+        if chance.random() < 0.3:
+            continue  # the same moment again
+        after = world.next_moment()
+        if after is not None:
+            world.now = after if calm or chance.random() < 0.7 else world.now + chance.random()
+        elif world.ledger.phase.terminal:
+            break
+        else:
+            world.now += 1
+    return world
+
+
+def _misfortune(world: World, case: Case, chance: random.Random, troubles: float) -> None:
+    if chance.random() < troubles / 4:
+        world.crash()
+        world.resources_ready = False
+    if chance.random() < troubles / 4:
+        world.edit(case.flow if world.flow.suspend else case.suspended)
+    if chance.random() < troubles / 2:
+        world.window = chance.choice([1, 2, None])
+        world.always_look_at_all = chance.random() < 0.3
+        world.creates_resources = chance.random() < 0.8
+    if chance.random() < 0.1:
+        name = chance.choice(world.flow.graph.names)
+        world.approvals[name] = chance.random() < 0.7
+
+
+@given(case=cases(), seed=st.integers(0, 2**32))
+@PROFILE
+def test_a_flow_without_trouble_reaches_its_end(case: Case, seed: int) -> None:
+    world = run(case, seed, troubles=0.0)
+
+    assert world.ledger.phase in (FlowPhase.SUCCEEDED, FlowPhase.FAILED)
+    assert all(record.phase.terminal for record in world.ledger.steps)
+    assert world.flow_deleted is not None
+
+
+@given(case=cases(), seed=st.integers(0, 2**32))
+@PROFILE
+def test_a_flow_reaches_its_end_through_lost_events_crashes_and_stale_statuses(
+    case: Case, seed: int
+) -> None:
+    world = run(case, seed, troubles=0.5)
+
+    assert world.ledger.phase in (FlowPhase.SUCCEEDED, FlowPhase.FAILED)
+    assert all(record.phase.terminal for record in world.ledger.steps)
+    assert world.flow_deleted is not None
+
+
+@given(case=cases(), seed=st.integers(0, 2**32))
+@PROFILE
+def test_late_and_doubled_events_alone_do_not_change_the_outcome(case: Case, seed: int) -> None:
+    """Without limits on time, that is: what is late may come too late for a deadline."""
+    if case.flow.policy.active_deadline_seconds or case.flow.policy.backoff_limit < 6:
+        return
+    if any(s.spec.timeout_seconds and s.is_manual for s in case.flow.steps):
+        return
+    calm = World(case.flow)
+    calm.scripts = case.scripts
+    calm.finish()
+    doubled = World(case.flow)
+    doubled.scripts = case.scripts
+    doubled.always_look_at_all = True
+    doubled.finish()
+
+    assert doubled.ledger == calm.ledger

@@ -1,0 +1,89 @@
+"""Every example is valid, renders as stored in `golden/`, and runs on this machine as it says.
+
+After a wanted change: `UPDATE_GOLDEN=1 pytest test/unit/examples`, and read the difference.
+"""
+
+import os
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from jobflows.cli.main import app
+
+ROOT = Path(__file__).parents[3]
+EXAMPLES = sorted((ROOT / "examples").glob("*.yaml"))
+GOLDEN = Path(__file__).parent / "golden"
+
+# Arguments, and the phase and number of attempts of each step.
+RUNS = {
+    "linear": ([], {"fetch": "Succeeded 1", "convert": "Succeeded 1", "publish": "Succeeded 1"}),
+    "etl-diamond": (
+        ["--param", "seconds=0.1"],
+        {
+            "extract-a": "Succeeded 1",
+            "extract-b": "Succeeded 1",
+            "transform": "Succeeded 1",
+            "load": "Succeeded 1",
+        },
+    ),
+    "manual-approval": (
+        ["--approve", "review"],
+        {"build": "Succeeded 1", "review": "Succeeded", "release": "Succeeded 1"},
+    ),
+    "retries": ([], {"flaky": "Succeeded 3", "report": "Succeeded 1"}),
+    "conditional": (
+        [],
+        {
+            "check": "Succeeded 1",
+            "repair": "Succeeded 1",
+            "celebrate": "Skipped",
+            "report": "Succeeded 1",
+        },
+    ),
+    "parameters": (
+        ["--param", "greeting=Servus"],
+        {"choose": "Succeeded 1", "greet": "Succeeded 1"},
+    ),
+}
+
+LOGS = {
+    "etl-diamond": ("load", "loaded 200 rows\n"),
+    "retries": ("flaky", "attempt 3: connected\n"),
+    "conditional": ("repair", "repairing 3 errors\n"),
+    "parameters": ("greet", "Servus, Ada!\n"),
+}
+
+
+@pytest.mark.parametrize("example", EXAMPLES, ids=lambda path: path.stem)
+def test_it_renders_as_stored(example: Path) -> None:
+    result = CliRunner().invoke(app, ["render", str(example)])
+    assert result.exit_code == 0, result.output
+    golden = GOLDEN / example.name
+    if os.environ.get("UPDATE_GOLDEN"):
+        golden.write_text(result.stdout)
+    assert result.stdout == golden.read_text()
+
+
+@pytest.mark.parametrize("example", EXAMPLES, ids=lambda path: path.stem)
+def test_it_runs_as_it_says(example: Path, tmp_path: Path) -> None:
+    arguments, expected = RUNS[example.stem]
+    result = CliRunner().invoke(app, ["run", str(example), "--workdir", str(tmp_path), *arguments])
+    assert result.exit_code == 0, result.output
+    rows = [line.split() for line in result.stdout.splitlines()]
+    shown = {row[0]: row[1:3] for row in rows[1:-1]}
+    assert list(shown) == list(expected)
+    for name, words in expected.items():
+        assert shown[name][: len(words.split())] == words.split()
+    if example.stem in LOGS:
+        name, text = LOGS[example.stem]
+        logs = sorted((tmp_path / name).rglob("main.log"))
+        assert logs[-1].read_text() == text
+
+
+def test_a_person_can_say_no(tmp_path: Path) -> None:
+    result = CliRunner().invoke(
+        app, ["run", str(ROOT / "examples/manual-approval.yaml"), "--workdir", str(tmp_path)]
+    )
+    assert result.exit_code == 1
+    assert not (tmp_path / "release").exists()
