@@ -11,7 +11,7 @@ ROUNDS ?= 3
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test lint types layers unit coverage test-cluster e2e bench \
-	cluster-up cluster-down cluster-status crds golden format lock clean
+	cluster-up cluster-down cluster-status crds docs golden format lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -72,8 +72,11 @@ cluster-status: ## how to reach it
 crds: setup ## generate crds/ from the models
 	@$(BIN)/python -m jobflows.api.crd > crds/workflow.kube-zen.io_jobflows.yaml
 
+docs: setup ## generate the reference pages from models, flags, commands and metrics
+	$(BIN)/python docs/generate.py
+
 golden: setup ## write what the examples render to anew
-	$(BIN)/python -m pytest test/unit/examples -q --update-golden
+	UPDATE_GOLDEN=1 $(BIN)/python -m pytest test/unit/examples -q
 
 format: setup ## format and sort imports
 	$(BIN)/ruff check --fix .

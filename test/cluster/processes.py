@@ -77,7 +77,7 @@ def start(
             cwd=state.folder,
             env={**os.environ, **(env or {})},
             start_new_session=True,
-            preexec_fn=record_itself,
+            preexec_fn=record_itself,  # noqa: PLW1509 - this program has no threads
         )
     _children.append(child)
     return _read(path)

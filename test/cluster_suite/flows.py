@@ -98,6 +98,4 @@ def layers(name: str, width: int, depth: int) -> Object:
 def fan(name: str, width: int) -> Object:
     """1 - width - 1."""
     middle = [f"m{i}" for i in range(width)]
-    return flow(
-        name, step("first"), *(step(m, "first") for m in middle), step("last", *middle)
-    )
+    return flow(name, step("first"), *(step(m, "first") for m in middle), step("last", *middle))

@@ -11,6 +11,7 @@ import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -77,8 +78,8 @@ class Kube:
         found: Object = json.loads(self("get", kind, name, "-o", "json"))
         return found
 
-    def list(self, kind: str, selector: str = "") -> list[Object]:
-        """Objects by labels, oldest name first."""
+    def find(self, kind: str, selector: str = "") -> list[Object]:
+        """Objects by labels, in the order of their names."""
         found = json.loads(self("get", kind, "--selector", selector, "-o", "json"))
         return sorted(found["items"], key=lambda item: str(item["metadata"]["name"]))
 
@@ -89,11 +90,11 @@ class Kube:
 
     def jobs(self, flow: str, step: str = "") -> list[Object]:
         """The Jobs of a flow, or of one of its steps."""
-        return self.list("jobs", _selector(flow, step))
+        return self.find("jobs", _selector(flow, step))
 
     def pods(self, flow: str, step: str = "") -> list[Object]:
         """The pods of a flow, or of one of its steps."""
-        return self.list("pods", _selector(flow, step))
+        return self.find("pods", _selector(flow, step))
 
     def patch(self, kind: str, name: str, patch: Object, *arguments: str) -> None:
         """`kubectl patch --type merge`."""
@@ -210,6 +211,11 @@ def phases(status: Object) -> dict[str, str]:
 def condition(of: Object, kind: str) -> Object:
     """A condition by its type."""
     return next(c for c in of["conditions"] if c["type"] == kind)
+
+
+def moment(text: str) -> datetime:
+    """A time as Kubernetes writes it, with or without a fraction of a second."""
+    return datetime.fromisoformat(text)
 
 
 def container(job: Object) -> Object:

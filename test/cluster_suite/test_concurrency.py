@@ -1,21 +1,23 @@
 """Flows of one group."""
 
+from itertools import pairwise
+
 import pytest
 
-from cluster_suite.flows import flow, runs, sim, step
+from cluster_suite.flows import flow, manual, runs, sim, step
 from cluster_suite.kube import Kube
 
 pytestmark = [pytest.mark.cluster, pytest.mark.usefixtures("operator")]
 
 
 def test_forbid_lets_flows_of_one_generate_name_run_one_after_the_other(kube: Kube) -> None:
-    nightly = flow("nightly-", step("a", pod=runs("500ms")))
+    nightly = flow("nightly-", step("a", pod=runs("1s")))
     names = [kube.create(nightly) for _ in range(3)]
-    waiting = kube.reaches(names[2], "Pending")
-    assert waiting["reason"] == "WaitingForFlow"
-    assert names[0] in waiting["message"] or names[1] in waiting["message"]
+    waiting = kube.until_any("jf", "", lambda f: f.get("status", {}).get("phase") == "Pending")
+    assert waiting["status"]["reason"] == "WaitingForFlow"
+    assert any(name in waiting["status"]["message"] for name in names)
     done = sorted((kube.ends(name) for name in names), key=lambda s: str(s["startTime"]))
-    for before, after in zip(done, done[1:], strict=False):
+    for before, after in pairwise(done):
         assert after["startTime"] >= before["completionTime"]
 
 
@@ -23,8 +25,9 @@ def test_replace_stops_the_older_flow(kube: Kube) -> None:
     policy = {"concurrencyPolicy": "Replace"}
     old = kube.create(flow("hourly-", step("a", pod=sim("never")), executionPolicy=policy))
     kube.reaches(old, "Running")
-    # Age has a resolution of one second, and a flow is only replaced by one that is younger.
-    kube.until("job", f"{old}-a-1", lambda job: job["status"].get("active") == 1)
+    # Creation times have a resolution of one second, and the newer flow must be newer by them.
+    kube.apply(flow("clock", manual("ask", timeoutSeconds=1)))
+    kube.ends("clock", "Failed")
     new = kube.create(flow("hourly-", step("a"), executionPolicy=policy))
     kube.ends(new)
     assert kube.ends(old, "Failed")["reason"] == "Replaced"
@@ -49,4 +52,4 @@ def test_flows_with_plain_names_do_not_wait_for_each_other(kube: Kube) -> None:
         flow("two", step("a")),
     )
     kube.ends("two")
-    assert kube.flow("one")["phase"] == "Running"
+    kube.reaches("one", "Running")

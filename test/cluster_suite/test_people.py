@@ -29,7 +29,7 @@ def test_an_annotation_rejects(kube: Kube) -> None:
 
 
 def test_a_suspended_flow_starts_nothing_until_it_goes_on(kube: Kube) -> None:
-    kube.apply(chain("pause", 3, pod=runs("500ms")))
+    kube.apply(chain("pause", 2, pod=runs("1s")))
     kube.step_reaches("pause", "s0", "Running")
     kube.patch("jf", "pause", {"spec": {"suspend": True}})
     kube.reaches("pause", "Suspended")
@@ -55,7 +55,7 @@ def test_an_invalid_flow_names_every_problem_and_touches_nothing(kube: Kube) -> 
     assert (valid["status"], valid["reason"]) == ("False", "Invalid")
     for problem in ("a -> b -> a", "no step 'nobody'", "steps[2].when"):
         assert problem in valid["message"], valid["message"]
-    assert not kube.list("jobs")
+    assert not kube.find("jobs")
     kube.apply(flow("wrong", step("a"), step("b", "a"), step("c", "b")))
     assert condition(kube.ends_after_edit("wrong"), "Valid")["status"] == "True"
 
@@ -79,7 +79,7 @@ def test_a_change_of_a_finished_step_is_ignored_aloud(kube: Kube) -> None:
 
 
 def test_a_flow_may_be_deleted_and_applied_again_at_once(kube: Kube) -> None:
-    again = chain("again", 2, pod=runs("300ms"))
+    again = chain("again", 2, pod=runs("1s"))
     kube.apply(again)
     kube.step_reaches("again", "s0", "Running")
     first = kube.get("jf", "again")["metadata"]["uid"]

@@ -3,7 +3,7 @@
 import pytest
 
 from cluster_suite.flows import fails_until, flow, job, retry, runs, sim, step
-from cluster_suite.kube import ATTEMPT, Kube, phases, steps
+from cluster_suite.kube import ATTEMPT, Kube, Object, phases, steps
 
 pytestmark = [pytest.mark.cluster, pytest.mark.usefixtures("operator")]
 
@@ -115,6 +115,5 @@ def test_an_evicted_pod_is_a_lost_attempt(kube: Kube) -> None:
     assert "retryCount" not in done
 
 
-def _step(flow_: dict[str, object]) -> dict[str, object]:
-    status = flow_.get("status")
-    return steps(status).get("a", {}) if isinstance(status, dict) else {}
+def _step(flow_: Object) -> Object:
+    return steps(flow_.get("status", {})).get("a", {})

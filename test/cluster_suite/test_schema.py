@@ -13,8 +13,8 @@ import pytest
 import yaml
 
 from cluster import Record
-from cluster_suite.conftest import fresh_namespace
 from cluster_suite.kube import Kube, KubectlError
+from cluster_suite.session import fresh_namespace
 from jobflows.api.crd import crd
 from unit.api.flows import EXAMPLES, flow, step, template
 

@@ -62,7 +62,9 @@ def test_secrets_and_config_maps_are_read_by_the_kubelet_only(
         {"name": "password", "valueFrom": {"secretKeyRef": {"name": "login", "key": "password"}}},
         {"name": "mode", "valueFrom": {"configMapKeyRef": {"name": "settings"}}},
     ]
-    template = job(container={"args": ["--password={{ parameters.password }}", "{{parameters.mode}}"]})
+    template = job(
+        container={"args": ["--password={{ parameters.password }}", "{{parameters.mode}}"]}
+    )
     kube.apply(flow("login", {"name": "a", "template": template, "inputs": {"parameters": inputs}}))
     status = kube.ends("login")
     (made,) = kube.jobs("login")

@@ -30,6 +30,9 @@ class Outcome:
     times: int = 0
     recheck: float | None = None
 
+    def __repr__(self) -> str:
+        return f"{self.end}({self.after})"
+
 
 def succeed(after: float = 1.0, output: str | None = None, running_message: str = "") -> Outcome:
     return Outcome(end="succeed", after=after, output=output, running_message=running_message)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from hypothesis import strategies as st
@@ -20,6 +21,9 @@ from engine.outcomes import (
 )
 from jobflows.engine import CompiledFlow
 
+# Libraries that are imported on first use disturb the generator if that is in the middle of it.
+flow(step("a"), step("b", "a", when="steps.a.phase == 'Succeeded'"))
+
 seconds = st.integers(0, 24).map(lambda n: n / 4)
 stops = st.sampled_from([0.0, 0.5, 3.0])
 
@@ -28,20 +32,26 @@ outcomes = st.one_of(
     st.builds(succeed, seconds),
     st.builds(fail, st.integers(1, 4), seconds),
     st.builds(evicted, seconds),
-    st.builds(vanish, seconds),
+    st.builds(vanish, seconds.filter(lambda n: n > 0)),
     st.builds(hang, stops),
     st.builds(rejected),
     st.builds(blocked, st.integers(1, 3)),
 )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Case:
-    """A flow, the same flow suspended, and what its attempts do."""
+    """A flow, the same flow suspended, and what its attempts do. A failing one prints in a line."""
 
-    flow: CompiledFlow
-    suspended: CompiledFlow
-    scripts: dict[str, list[Outcome]]
+    def __init__(
+        self, build: Callable[..., CompiledFlow], words: str, scripts: dict[str, list[Outcome]]
+    ) -> None:
+        self.flow = build(suspend=False)
+        self.suspended = build(suspend=True)
+        self.scripts = scripts
+        self._words = words
+
+    def __repr__(self) -> str:
+        return f"Case({self._words} {self.scripts})"
 
 
 @st.composite
@@ -80,8 +90,7 @@ def cases(draw: st.DrawFn) -> Case:
         rule = {"action": action, "onExitCodes": {"operator": "In", "values": [2, 3]}}
         policy["podFailurePolicy"] = {"rules": [rule]}
     volumes = ("data",) if draw(st.booleans()) else ()
+    shown = [{k: v for k, v in document.items() if k != "template"} for document in steps]
     return Case(
-        flow=flow(*steps, volumes=volumes, **policy),
-        suspended=flow(*steps, volumes=volumes, suspend=True, **policy),
-        scripts=scripts,
+        partial(flow, *steps, volumes=volumes, **policy), f"{policy} {volumes} {shown}", scripts
     )

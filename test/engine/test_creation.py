@@ -61,3 +61,22 @@ def test_the_flow_says_what_a_running_job_waits_for() -> None:
 
     world.finish()
     assert world.record("a").message == ""
+
+
+def test_what_has_the_name_of_a_rejected_job_is_not_deleted_in_its_place() -> None:
+    """The name may be taken by a Job that belongs to somebody else."""
+    world = World(flow(step("a", job_ttl=0), step("b")), a=rejected("exists"), b=hang()).run(10)
+    world.crash()
+    world.run(10)
+
+    assert world.phases["a"] == "Failed"
+    assert world.deleted == []
+
+
+def test_a_flow_whose_first_job_is_rejected_says_so_after_a_restart_as_well() -> None:
+    world = World(flow(step("a")), a=rejected()).finish()
+    world.crash()
+    world.run(10)
+
+    assert world.record("a").reason == Reason.REJECTED
+    assert world.starts == []

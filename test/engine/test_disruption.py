@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 from engine.flows import flow, step
 from engine.outcomes import evicted, fail, succeed, vanish
 from engine.world import World
@@ -43,10 +45,10 @@ def test_too_many_losses_fail_the_step() -> None:
 
 def test_the_wait_grows_so_that_a_bad_node_makes_no_hot_loop() -> None:
     starts = World(flow(step("a", losses=10)), a=evicted(after=0)).finish().started_at("a")
-    waits = [b - a for a, b in zip(starts, starts[1:], strict=False)]
+    waits = [b - a for a, b in pairwise(starts)]
 
     assert 1 <= waits[0] <= 1.2
-    assert all(later >= earlier for earlier, later in zip(waits, waits[1:], strict=False))
+    assert all(later >= earlier for earlier, later in pairwise(waits))
     assert waits[-1] <= 300
 
 

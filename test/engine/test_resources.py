@@ -16,7 +16,7 @@ def test_the_resources_are_asked_for_until_they_are_ready() -> None:
     for _ in range(3):
         assert world.plan().actions == (CreateResources(),)
     assert world.starts == []
-    assert world.ledger.phase is FlowPhase.RUNNING
+    assert world.status["phase"] == "Running"
 
     world.creates_resources = True
     world.plan()

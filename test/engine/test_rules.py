@@ -29,8 +29,9 @@ def test_1_lost_doubled_and_late_events_come_to_the_same() -> None:
 
 def test_2_an_attempt_has_one_number_and_is_asked_for_under_it_until_it_is_there() -> None:
     world = World(FLOW, a=[fail(), hang()])
-    world.run(2)
+    world.run(1.5)
     world.shows = lambda _: False
+    world.now += 0.5
     asked = {
         (action.step, action.number)
         for _ in range(5)

@@ -38,7 +38,7 @@ class PodFailureRule(Model):
     """One rule: the first that matches a failed pod decides."""
 
     action: PodFailureAction
-    """FailJob: the step fails at once, no retries. Ignore: the failure costs no retry. Count: it costs one, as without a rule."""  # noqa: E501 - one sentence of kubectl explain
+    """FailJob: the step fails at once, without a retry. Ignore: the step does not fail. Count: the step does not fail, but one of the flow's retries is spent."""  # noqa: E501 - one sentence of kubectl explain
 
     on_exit_codes: OnExitCodes
     """Exit codes this rule is about."""

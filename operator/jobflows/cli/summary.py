@@ -41,7 +41,7 @@ def print_steps(
     table.add_column("MESSAGE", overflow="fold")
     now = ledger.finished or 0.0
     for name, record in rows[:MOST_ROWS]:
-        message = notes.get(name) or one_line(record.message)
+        message = notes.get(name) or one_line(record.message) or _outputs(record)
         phase = Text(str(record.phase), STYLES[record.phase])
         attempts = str(record.attempt) if record.attempt else ""
         table.add_row(name, phase, attempts, took(record, now), Text(message))
@@ -85,6 +85,11 @@ def describe_run(flow: CompiledFlow, ledger: Ledger, workdir: Path, now: Instant
         "status": write_status(flow, ledger, now),
         "workdir": str(workdir),
     }
+
+
+def _outputs(record: StepRecord) -> str:
+    """What a step has put out, for the column that a success leaves empty."""
+    return one_line(", ".join(f"{name}={value}" for name, value in record.outputs.items()))
 
 
 def _logs(workdir: Path, name: str, record: StepRecord) -> list[Path]:

@@ -22,6 +22,7 @@ from jobflows.cluster.informer import Informer
 from jobflows.cluster.resources import CONFIG_MAPS, JOBFLOWS, JOBS, PERSISTENT_VOLUME_CLAIMS
 from jobflows.cluster.transport import TransportError
 from jobflows.controller.flowstate import FlowState
+from jobflows.controller.holds import WHOLE_FLOW
 from jobflows.controller.metrics import Metrics
 from jobflows.controller.status_writer import StatusWriter
 from jobflows.engine import (
@@ -34,6 +35,7 @@ from jobflows.engine import (
     CreateResources,
     DeleteAttempt,
     DeleteFlow,
+    Instant,
     Reason,
     StartAttempt,
     StopAttempt,
@@ -46,7 +48,11 @@ log = logging.getLogger(__name__)
 
 
 class BlockedError(Exception):
-    """Something stands in the way for now; the flow is reconciled again after a back-off."""
+    """Something stands in the way for now, of one step or of the whole flow."""
+
+    def __init__(self, message: str, *, whole_flow: bool = False) -> None:
+        super().__init__(message)
+        self.whole_flow = whole_flow
 
 
 class _Owned(msgspec.Struct):
@@ -57,7 +63,7 @@ _decode_owned = msgspec.json.Decoder(_Owned).decode
 
 
 class Effects:
-    """Turns actions into calls. `retry` is asked to have a flow reconciled after a back-off."""
+    """Turns actions into calls. `held` is told why a start has to wait, and until when."""
 
     def __init__(
         self,
@@ -67,7 +73,7 @@ class Effects:
         *,
         clock: Clock,
         metrics: Metrics,
-        retry: Callable[[str, Exception], None],
+        held: Callable[[str, Exception, Instant], None],
         enqueue: Callable[[str], None],
     ) -> None:
         self._client = client
@@ -75,7 +81,7 @@ class Effects:
         self._status = status
         self._clock = clock
         self._metrics = metrics
-        self._retry = retry
+        self._held = held
         self._enqueue = enqueue
         self._starts: set[asyncio.Task[None]] = set()
 
@@ -89,10 +95,14 @@ class Effects:
         be tried again.
         """
         removals = []
+        first = True
         for action in actions:
             match action:
-                case StartAttempt():
-                    self._begin(state, flow, action)
+                case StartAttempt(step=step):
+                    name = flow.steps[step].name
+                    if state.holds.allows(name, self._clock.now(), first=first):
+                        self._begin(state, flow, action)
+                        first = False
                 case CreateResources():
                     await self._create_resources(state, flow)
                     self._enqueue(state.uid)
@@ -106,6 +116,19 @@ class Effects:
         """Wait until every start that is under way is answered."""
         while self._starts:
             await asyncio.wait(self._starts)
+
+    def abandon(self) -> None:
+        """The operator is cancelled: starts that are under way are left to the next one."""
+        for task in self._starts:
+            task.cancel()
+
+    async def delete_flow(self, meta: Meta) -> None:
+        """Delete a finished flow that cannot be compiled any more."""
+        try:
+            await self._client.delete(JOBFLOWS, meta.namespace, meta.name, uid=meta.uid)
+        except ApiError as error:
+            if not (error.not_found or error.is_conflict):
+                raise
 
     def _begin(self, state: FlowState, flow: CompiledFlow, action: StartAttempt) -> None:
         step = flow.steps[action.step].name
@@ -132,18 +155,27 @@ class Effects:
         answer: Attempt | None = None
         try:
             answer = await self._create(flow, request, manifest)
-        except (ApiError, TransportError, BlockedError) as error:
-            self._retry(state.uid, error)
+            state.holds.accept(step)
+        except BlockedError as error:
+            answer = _refused(request, AttemptState.BLOCKED, str(error))
+            self._hold(state, WHOLE_FLOW if error.whole_flow else step, error)
+        except (ApiError, TransportError) as error:
+            self._hold(state, WHOLE_FLOW, error)
+        except Exception as error:  # a step must not wait for ever for an answer to nothing
+            log.exception("start failed", extra={"flow": flow.name, "namespace": flow.namespace})
+            self._hold(state, step, error)
         finally:
             self._metrics.steps_queued(flow.namespace, -1)
         now = self._clock.now()
-        if answer is None:
-            state.sightings.settle(step, request.number, now)
-            return
-        state.sightings.request(step, answer, now)
-        if answer.state is AttemptState.BLOCKED:
-            self._retry(state.uid, BlockedError(answer.message))
-        self._enqueue(state.uid)
+        if answer is not None:
+            state.sightings.request(step, answer, now)
+            self._enqueue(state.uid)
+        elif state.sightings.settle(step, request.number, now):
+            self._enqueue(state.uid)  # not answered, or the Job is gone already
+
+    def _hold(self, state: FlowState, key: str, error: Exception) -> None:
+        until = state.holds.refuse(key, state.uid, self._clock.now())
+        self._held(state.uid, error, until)
 
     async def _create(
         self, flow: CompiledFlow, request: Attempt, manifest: dict[str, Any]
@@ -154,10 +186,11 @@ class Effects:
         except ApiError as error:
             if error.already_exists:
                 return await self._adopt(flow, request)
-            if error.status in (400, 422):
+            if error.invalid:
                 return _refused(request, AttemptState.FAILED, error.message)
             if error.status in (403, 404):  # quota, a policy, a namespace on its way out
-                return _refused(request, AttemptState.BLOCKED, error.message)
+                for_all = error.not_found or error.quota_exceeded or error.namespace_terminating
+                raise BlockedError(error.message, whole_flow=for_all) from error
             raise
         self._jobs.observe(self._jobs.decode(answer))
         return None
@@ -172,8 +205,7 @@ class Effects:
             self._jobs.observe(job)
             return None
         if _is_predecessors(job.metadata, flow):
-            words = f"Job {name} of an earlier flow {flow.name} is not deleted yet"
-            return _refused(request, AttemptState.BLOCKED, words)
+            raise BlockedError(f"Job {name} of an earlier flow {flow.name} is not deleted yet")
         who = f"{owner.kind} {owner.name}" if owner else "nobody"
         words = f"a Job named {name} exists and belongs to {who}; rename the step, or delete it"
         return _refused(request, AttemptState.FAILED, words)
@@ -186,7 +218,7 @@ class Effects:
             try:
                 await self._client.create(resource, flow.namespace, manifest)
             except ApiError as error:
-                if error.status in (400, 422):
+                if error.invalid:
                     state.resources_problem = f"{kind} {name}: {error.message}"
                     return
                 if not error.already_exists:

@@ -10,6 +10,7 @@ import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from jobflows.controller.holds import Holds
 from jobflows.controller.sightings import Sightings
 from jobflows.engine import CompiledFlow, Instant, Ledger, Observations, Peer
 from jobflows.engine.starts import APPROVED_PREFIX
@@ -27,6 +28,7 @@ class FlowState:
     ledger_on_record: Ledger | None = None
     """The ledger that the last written status holds."""
     sightings: Sightings = field(default_factory=Sightings)
+    holds: Holds = field(default_factory=Holds)
     resources_ready: bool = False
     resources_problem: str = ""
     invalid_generation: int = -1
@@ -36,7 +38,11 @@ class FlowState:
 
     def adopt(self, flow: CompiledFlow, now: Instant) -> None:
         """Plan with this compiled spec from now on."""
+        if self.flow is not None and self.flow.resources != flow.resources:
+            self.resources_ready = False
+            self.resources_problem = ""
         self.flow = flow
+        self.holds.clear()
         self.sightings.adopt(flow, now)
 
     def release(self) -> None:
@@ -44,6 +50,7 @@ class FlowState:
         self.flow = None
         self.ledger = None
         self.ledger_on_record = None
+        self.holds.clear()
         self.sightings.release()
 
     def observe(self, now: Instant, *, peers: Sequence[Peer], window: int) -> Observations:

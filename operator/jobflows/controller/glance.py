@@ -32,6 +32,7 @@ class Status(msgspec.Struct, rename="camel"):
     """The part of `status` that says whether the flow is over."""
 
     phase: FlowPhase = FlowPhase.PENDING
+    start_time: str | None = None
     completion_time: str | None = None
     steps: list[StepStatus] = []
 

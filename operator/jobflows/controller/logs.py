@@ -101,6 +101,9 @@ def configure(
     logging.captureWarnings(capture=True)
     # The event loop's own debug lines describe selectors, not flows.
     logging.getLogger("asyncio").setLevel(max(logging.WARNING, root.level))
+    # kopf tells of its own start and stop, which our lines tell in words for users.
+    if root.level > logging.DEBUG:
+        logging.getLogger("kopf").setLevel(max(logging.WARNING, root.level))
 
 
 def _frame(record: logging.LogRecord) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
+from itertools import repeat
 
 from jobflows.controller.metrics import Metrics
 from jobflows.engine import (
@@ -49,6 +50,19 @@ class Census:
         self._metrics.flow_phase(namespace, before, phase)
         for step_phase, count in counted.steps.items():
             self._metrics.step_phase(namespace, before, step_phase, count)
+        self._metrics.approval_pending(namespace, counted.steps[StepPhase.PENDING_APPROVAL])
+
+    def recount(self, uid: str, steps: Iterable[str]) -> None:
+        """The spec was edited: steps came and went, which is no transition of theirs."""
+        counted = self._counted[uid]
+        before, counted.steps = counted.steps, Counter(steps)
+        for phase in sorted({*before, *counted.steps}):
+            more = counted.steps[phase] - before[phase]
+            self._metrics.step_phase(counted.namespace, None, phase, more)
+            self._metrics.step_phase(counted.namespace, phase, None, -more)
+        waiting = StepPhase.PENDING_APPROVAL
+        more = counted.steps[waiting] - before[waiting]
+        self._metrics.approval_pending(counted.namespace, more)
 
     def leave(self, uid: str) -> None:
         """A flow is gone."""
@@ -58,6 +72,8 @@ class Census:
         self._metrics.flow_phase(counted.namespace, counted.phase, None)
         for phase, count in counted.steps.items():
             self._metrics.step_phase(counted.namespace, phase, None, count)
+        waiting = counted.steps[StepPhase.PENDING_APPROVAL]
+        self._metrics.approval_pending(counted.namespace, -waiting)
 
     def move(self, flow: CompiledFlow, before: Ledger, after: Ledger, now: Instant) -> None:
         """Count the transitions between two ledgers of a flow that was met."""
@@ -69,8 +85,7 @@ class Census:
                 self._metrics.timeout(flow.namespace, "jobflow_timeout")
         if after.steps is before.steps:
             return
-        for i, new in enumerate(after.steps):
-            old = before.steps[i] if before.steps else FRESH
+        for old, new in zip(before.steps or repeat(FRESH), after.steps, strict=False):
             if new is not old:
                 self._step_moved(counted, old, new, now)
 

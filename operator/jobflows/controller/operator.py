@@ -110,7 +110,7 @@ class Operator:
             self.status,
             clock=clock,
             metrics=metrics,
-            retry=self._retry,
+            held=self._hold,
             enqueue=self.queue.add,
         )
         self.reconciler = Reconciler(
@@ -152,6 +152,9 @@ class Operator:
                 await self._stopping.wait()
                 await self._wind_down()
         finally:
+            self.queue.close()
+            self._effects.abandon()
+            self.status.abandon()
             self._tasks.clear()
             self._workers.clear()
 
@@ -232,6 +235,12 @@ class Operator:
         delay = self.queue.retry(uid)
         log.warning("reconcile again in %.2f s: %s", delay, error, extra=self._who(uid))
 
+    def _hold(self, uid: str, error: Exception, until: Instant) -> None:
+        self._metrics.reconcile_error(_kind(error))
+        seconds = max(0.0, until - self._clock.now())
+        log.warning("start again in %.2f s: %s", seconds, error, extra=self._who(uid))
+        self._wake(uid, until)
+
     def _who(self, uid: str) -> dict[str, str]:
         state = self.world.flows.get(uid)
         if state is None or state.record is None:
@@ -255,4 +264,6 @@ class Operator:
 def _kind(error: Exception) -> str:
     if isinstance(error, ApiError):
         return f"http_{error.status}"
-    return "blocked" if isinstance(error, BlockedError) else "connection"
+    if isinstance(error, BlockedError):
+        return "blocked"
+    return "connection" if isinstance(error, TransportError) else "bug"

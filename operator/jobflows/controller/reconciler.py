@@ -20,6 +20,7 @@ from jobflows.controller.flowstate import FlowState
 from jobflows.controller.glance import glance_policy, glance_status, promises_job_ttl
 from jobflows.controller.measure import Census
 from jobflows.controller.metrics import Metrics
+from jobflows.controller.rejection import InvalidFlowError, Rejection, is_mended
 from jobflows.controller.settings import Settings
 from jobflows.controller.status_writer import StatusWriter
 from jobflows.controller.world import World
@@ -27,31 +28,21 @@ from jobflows.dag import CompileCache
 from jobflows.engine import (
     CompiledFlow,
     Event,
-    FlowPhase,
     Instant,
     Ledger,
     Plan,
     Reason,
+    StepPhase,
     edit,
-    invalid_conditions,
     plan,
     read_status,
 )
-from jobflows.engine.times import parse_rfc3339, rfc3339
-from jobflows.manifests.records import FlowRecord
+from jobflows.engine.times import parse_rfc3339
 
 PEOPLE = frozenset({Reason.AWAITING_APPROVAL, Reason.APPROVED, "SpecChangeApplied"})
 """Normal events that are told by default: they are about what people do, or have to do."""
 
 log = logging.getLogger(__name__)
-
-
-class InvalidFlowError(Exception):
-    """The validator rejects the flow; `problems` are its words, one each."""
-
-    def __init__(self, problems: list[str]) -> None:
-        super().__init__("; ".join(problems))
-        self.problems = problems
 
 
 class Reconciler:
@@ -80,6 +71,16 @@ class Reconciler:
         self._settings = settings
         self._clock = clock
         self._wake = wake
+        self._rejection = Rejection(
+            world=world,
+            effects=effects,
+            status=status,
+            census=census,
+            metrics=metrics,
+            announce=self._announce,
+            wake=wake,
+            dry_run=settings.dry_run,
+        )
 
     async def reconcile(self, uid: str) -> None:
         """Bring one flow as far as it can go now; raises what has to be tried again."""
@@ -94,7 +95,7 @@ class Reconciler:
         try:
             flow = self._compile(state)
         except InvalidFlowError as invalid:
-            await self._reject(state, invalid.problems, now)
+            await self._rejection.reject(state, invalid.problems, now)
             return
         self._load(state, flow, now)
         before = state.ledger or Ledger()
@@ -123,8 +124,9 @@ class Reconciler:
             self._status.mark(state, urgent=ended)
         if ended:
             self._world.finished(state)
-        if answer.wake_at is not None:
-            self._wake(state.uid, answer.wake_at)
+        for moment in (answer.wake_at, state.holds.next_moment(now)):
+            if moment is not None:
+                self._wake(state.uid, moment)
         if answer.actions:
             await self._effects.carry_out(state, flow, answer.actions)
         self.release(state)
@@ -159,7 +161,7 @@ class Reconciler:
         if state.sightings.jobs and promises_job_ttl(record):
             return False
         expires = status.finished + glance_policy(record).ttl_seconds_after_finished
-        if self._clock.now() >= expires or _is_mended(record.decoded_status(), record):
+        if self._clock.now() >= expires or is_mended(record.decoded_status(), record):
             return False
         self._wake(state.uid, expires)
         return True
@@ -191,16 +193,18 @@ class Reconciler:
         assert record is not None  # the caller has looked
         if state.ledger is None:
             status = record.decoded_status()
-            fresh = status.get("reason") == Reason.INVALID and _is_mended(status, record)
+            fresh = status.get("reason") == Reason.INVALID and is_mended(status, record)
             state.ledger = Ledger() if fresh else read_status(flow, status)
             state.ledger_on_record = None if fresh else state.ledger
             state.adopt(flow, now)
+            if fresh:
+                self._census.leave(flow.uid)
             self._census.meet(
                 flow.uid,
                 flow.namespace,
                 state.ledger.phase,
-                [step.phase for step in state.ledger.steps] or ["Pending"] * len(flow.steps),
-                new=not status.get("phase"),
+                _phases(flow, state.ledger),
+                new=fresh or not status.get("phase"),
             )
         elif state.flow is not None and state.flow.generation != flow.generation:
             state.ledger, events = edit(state.flow, flow, state.ledger)
@@ -210,42 +214,9 @@ class Reconciler:
                 self._announce(state, event)
         elif state.flow is None:
             state.adopt(flow, now)
-
-    async def _reject(self, state: FlowState, problems: list[str], now: Instant) -> None:
-        """Say what is wrong. A flow that has not started fails; one that runs only holds still."""
-        record = state.record
-        assert record is not None  # the caller has looked
-        generation = record.metadata.generation
-        if state.invalid_generation == generation:
+        else:
             return
-        status = record.decoded_status()
-        final = status.get("phase") in (None, "", str(FlowPhase.PENDING)) and state.ledger is None
-        words = "; ".join(problems)
-        patch = {
-            "observedGeneration": generation,
-            "conditions": invalid_conditions(
-                problems,
-                generation=generation,
-                now=now,
-                final=final,
-                before=status.get("conditions") or (),
-            ),
-        }
-        if final:
-            self._census.reject(state.uid, record.metadata.namespace)
-            patch |= {
-                "phase": str(FlowPhase.FAILED),
-                "reason": str(Reason.INVALID),
-                "message": words[:1024],
-                "completionTime": rfc3339(now),
-            }
-        self._announce(state, Event(Reason.INVALID, words, warning=True))
-        self._metrics.reconcile_error("invalid")
-        phase = FlowPhase(status.get("phase") or FlowPhase.PENDING)
-        self._census.meet(state.uid, record.metadata.namespace, phase, (), new=not status)
-        if not self._settings.dry_run:
-            await self._status.put(state, patch)
-        state.invalid_generation = generation
+        self._census.recount(flow.uid, _phases(flow, state.ledger))
 
     def _announce(self, state: FlowState, event: Event) -> None:
         record = state.record
@@ -259,7 +230,9 @@ class Reconciler:
             extra={"flow": meta.name, "namespace": meta.namespace, "step": event.step},
         )
         wanted = self._settings.events
-        if wanted == "none" or not (wanted == "all" or event.warning or event.reason in PEOPLE):
+        if self._settings.dry_run or wanted == "none":
+            return
+        if not (wanted == "all" or event.warning or event.reason in PEOPLE):
             return
         regarding = ObjectRef(JOBFLOWS.api_version, "JobFlow", meta.namespace, meta.name, meta.uid)
         self._events.record(
@@ -271,7 +244,5 @@ class Reconciler:
             log.info("dry run: %s", action, extra={"flow": flow.name, "namespace": flow.namespace})
 
 
-def _is_mended(status: dict[str, object], record: FlowRecord) -> bool:
-    """Whether a flow that was rejected before it started has been edited since."""
-    generation = record.metadata.generation
-    return status.get("reason") == Reason.INVALID and status.get("observedGeneration") != generation
+def _phases(flow: CompiledFlow, ledger: Ledger) -> list[str]:
+    return [str(step.phase) for step in ledger.steps] or [StepPhase.PENDING] * len(flow.steps)

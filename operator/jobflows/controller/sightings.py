@@ -25,6 +25,7 @@ class Sightings:
         self._requests: dict[str, dict[int, Attempt]] = {}
         self._rechecks: dict[str, Instant] = {}
         self._changed: set[int] | None = None
+        self._unknown: set[str] = set()
         self._flow: CompiledFlow | None = None
 
     @property
@@ -50,6 +51,7 @@ class Sightings:
         self._flow = flow
         self.attempts = {}
         self._rechecks = {}
+        self._unknown = set()
         for step in self.jobs.keys() | self._pods.keys() | self._requests.keys():
             self._refresh(step, now)
         self._changed = None
@@ -60,6 +62,7 @@ class Sightings:
         self.attempts = {}
         self._requests = {}
         self._rechecks = {}
+        self._unknown = set()
         self._changed = None
 
     def look_again(self) -> None:
@@ -110,12 +113,9 @@ class Sightings:
 
     def strays(self, now: Instant) -> list[Attempt]:
         """Running attempts of steps that the spec has no longer."""
-        if self._flow is None:
-            return []
-        unknown = [step for step in self.jobs if step not in self._flow.graph.index]
         return [
             attempt
-            for step in unknown
+            for step in sorted(self._unknown & self.jobs.keys())
             for attempt in self._observe(step, wants_output=False, now=now)
             if attempt.state is AttemptState.RUNNING
         ]
@@ -125,6 +125,7 @@ class Sightings:
             return True
         index = self._flow.graph.index.get(step)
         if index is None:
+            self._unknown.add(step)
             return True
         wants_output = bool(self._flow.steps[index].spec.outputs.parameters)
         attempts = self._observe(step, wants_output=wants_output, now=now)

@@ -81,6 +81,14 @@ class StatusWriter:
         while self._tasks:
             await asyncio.wait(self._tasks)
 
+    def abandon(self) -> None:
+        """The operator is cancelled: nothing is written any more."""
+        for _, timer in self._due.values():
+            timer.cancel()
+        self._due.clear()
+        for task in self._tasks:
+            task.cancel()
+
     def forget(self, state: FlowState) -> None:
         """The flow is gone: nothing is written to it any more."""
         waiting = self._due.pop(state.uid, None)
@@ -118,7 +126,8 @@ class StatusWriter:
             self._metrics.status_updated(loop.time() - started, ok=False)
             raise
         self._metrics.status_updated(loop.time() - started, ok=True)
-        self._flows.observe(self._flows.decode(answer))
+        if state.record is not None:  # else it was deleted, or has left the selection, meanwhile
+            self._flows.observe(self._flows.decode(answer))
 
     async def _exists(self, state: FlowState) -> bool:
         """Whether the flow of that name is still this one."""
@@ -163,7 +172,8 @@ class StatusWriter:
             before = record.decoded_status().get("conditions") or ()
             status["conditions"] = conditions(ledger, flow.generation, now, before)
             await self.put(state, status)
-            state.ledger_on_record = ledger
+            if state.flow is flow:  # an edit in the meantime has to be written, too
+                state.ledger_on_record = ledger
         self._after_write(state)
 
 

@@ -48,11 +48,12 @@ class World:
 
     def job_changed(self, old: JobRecord | None, new: JobRecord | None) -> None:
         """A Job was added, changed or deleted."""
-        place = _place((new or old).metadata)  # type: ignore[union-attr] # one of them is there
-        if place is not None:
-            uid, step, number = place
-            state = self._state(uid)
-            self._heard(state, state.sightings.saw_job(step, number, new, self._clock.now()))
+        before = _place_of_job(old)
+        after = _place_of_job(new)
+        if before is not None and before != after:
+            self._job_at(before, None)
+        if after is not None:
+            self._job_at(after, new)
 
     def pod_changed(self, old: PodRecord | None, new: PodRecord | None) -> None:
         """A pod was added, changed or deleted."""
@@ -84,6 +85,11 @@ class World:
         for uid in self._groups.get((state.record.metadata.namespace, group), {}):
             if uid != state.uid:
                 self._enqueue(uid, Priority.EVENT)
+
+    def _job_at(self, place: tuple[str, str, int], job: JobRecord | None) -> None:
+        uid, step, number = place
+        state = self._state(uid)
+        self._heard(state, state.sightings.saw_job(step, number, job, self._clock.now()))
 
     def _state(self, uid: str) -> FlowState:
         state = self.flows.get(uid)
@@ -142,6 +148,14 @@ def _place(meta: Meta) -> tuple[str, str, int] | None:
         return None
 
 
+def _place_of_job(job: JobRecord | None) -> tuple[str, str, int] | None:
+    """Where a Job belongs; a copy with our labels that the flow does not own belongs nowhere."""
+    if job is None:
+        return None
+    place, owner = _place(job.metadata), job.metadata.owner
+    return place if place is not None and owner is not None and owner.uid == place[0] else None
+
+
 def _person_changed(old: Meta, new: Meta) -> bool:
     """Whether more than our own status write changed."""
     return (
@@ -162,10 +176,13 @@ def _peer(state: FlowState) -> Peer | None:
     if record is None:
         return None
     ledger = state.ledger
+    status = glance_status(record)
+    begun = ledger.started is not None if ledger is not None else status.start_time is not None
     return Peer(
         uid=state.uid,
         name=record.metadata.name,
         created=parse_rfc3339(record.metadata.creationTimestamp) or 0.0,
-        phase=ledger.phase if ledger is not None else glance_status(record).phase,
+        phase=ledger.phase if ledger is not None else status.phase,
         replaces=glance_policy(record).concurrency_policy == "Replace",
+        started=begun or bool(state.sightings.jobs),
     )

@@ -201,12 +201,10 @@ def _clean_up(draft: Draft, step: int) -> None:
     if record.phase is not StepPhase.SUCCEEDED:
         draft.stop_attempts(step)
     ttl = draft.flow.steps[step].job_ttl
-    if ttl is None or record.finished is None:
+    remains = [a for a in draft.attempts(step) if a.was_created]
+    if ttl is None or record.finished is None or not remains:
         return
     if draft.now < record.finished + ttl:
-        if draft.look_at_all:
-            draft.frontier.set_timer(record.finished + ttl, step)
+        draft.frontier.set_timer(record.finished + ttl, step)
         return
-    draft.actions.extend(
-        DeleteAttempt(attempt) for attempt in draft.attempts(step) if not attempt.is_live
-    )
+    draft.actions.extend(DeleteAttempt(attempt) for attempt in remains if not attempt.is_live)

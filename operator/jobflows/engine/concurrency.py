@@ -1,7 +1,8 @@
 """Which flows of one concurrency group may run at the same time.
 
-Age decides, by creation and then by UID, so that every observer comes to the same answer without
-asking the others. Forbid waits for every older flow; Replace asks every older flow to stop, and
+Age decides, so that every observer comes to the same answer without asking the others. Creation
+times have a resolution of one second: of flows with the same one, those that have started are the
+older ones, and else the UID decides. Forbid waits for every older flow; Replace asks every older flow to stop, and
 waits until they have.
 """
 
@@ -34,10 +35,10 @@ def admit(flow: CompiledFlow, started: bool, peers: Iterable[Peer]) -> Admission
     """Decide whether `flow` may go on, given the unfinished flows of its group."""
     if not flow.group:
         return _GO
-    mine = (flow.created, flow.uid)
+    mine = (flow.created, not started, flow.uid)
     older: list[Peer] = []
     for peer in peers:
-        if (peer.created, peer.uid) < mine:
+        if (peer.created, not peer.started, peer.uid) < mine:
             older.append(peer)
         elif peer.replaces:
             return AdmissionDecision(Admission.STOP, f"replaced by the newer flow {peer.name}")

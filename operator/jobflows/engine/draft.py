@@ -128,5 +128,5 @@ class Draft:
         record = self.update(step, phase=phase, reason=reason, message=message, **fields)
         frontier.failures += is_failure(self.flow, step, record)
         ttl = self.flow.steps[step].job_ttl
-        if ttl is not None and record.attempt:
+        if ttl is not None and any(attempt.was_created for attempt in self.attempts(step)):
             frontier.set_timer(self.now + ttl, step)

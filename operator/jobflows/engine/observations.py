@@ -60,6 +60,11 @@ class Attempt:
         """Whether something of it may be running: nothing else of its step is started then."""
         return self.state in _LIVE
 
+    @property
+    def was_created(self) -> bool:
+        """Whether it ever existed; what has its name otherwise belongs to somebody else."""
+        return self.state is not AttemptState.BLOCKED and self.cause is not Cause.REJECTED
+
 
 _LIVE = frozenset({AttemptState.STARTING, AttemptState.RUNNING, AttemptState.STOPPING})
 
@@ -74,6 +79,8 @@ class Peer:
     phase: FlowPhase
     replaces: bool
     """Whether its own concurrencyPolicy is Replace."""
+    started: bool = False
+    """Whether its first step may have started."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -80,7 +80,7 @@ def _first_attempt(draft: Draft) -> Instant | None:
         min(draft.now, draft.now if attempt.created is None else attempt.created)
         for attempts in draft.seen.attempts.values()
         for attempt in attempts
-        if attempt.state is not AttemptState.BLOCKED
+        if attempt.was_created
     ]
     return min(made, default=None)
 
@@ -88,8 +88,6 @@ def _first_attempt(draft: Draft) -> Instant | None:
 def _take_in_changes(draft: Draft, due: set[int]) -> None:
     if draft.look_at_all:
         steps = sorted(draft.seen.attempts.keys() | draft.frontier.live)
-        if draft.ledger.phase.terminal:
-            steps = sorted({*draft.seen.attempts, *draft.flow.steps_with_ttl})
     else:
         steps = sorted({*(draft.seen.changed or ()), *due} - {-1})
     for i in steps:

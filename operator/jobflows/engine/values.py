@@ -66,7 +66,7 @@ def read_outputs(step: CompiledStep, output: str | None) -> Mapping[str, str]:
         try:
             value = jsonpath.query(path, document)
         except LookupError as error:
-            said = repr(output[:200]) if output else "nothing"
+            said = repr(output[:200]) if output else "empty"
             raise ValueUnavailableError(
                 f"output {parameter.name}: no value at {path}; the termination message is {said}"
             ) from error

@@ -34,7 +34,7 @@ class Command:
 
     container: str
     argv: tuple[str, ...] = field(repr=False)
-    env: Mapping[str, str] = field(repr=False)
+    env: Mapping[bytes, bytes] = field(repr=False)
     cwd: str | None
     log: Path
     termination: Path
@@ -52,8 +52,8 @@ class Place:
     metadata: Mapping[str, Any]
     """The pod's: name, namespace, labels, annotations."""
     sources: Sources
-    base: Mapping[str, str] = field(repr=False)
-    """Environment of every process of the run."""
+    base: Mapping[bytes, bytes] = field(repr=False)
+    """Environment of every process of the run, encoded once for all of them."""
     extra: Mapping[str, str] = field(default_factory=dict)
     """What Kubernetes adds to this pod: JOB_COMPLETION_INDEX."""
 
@@ -77,10 +77,11 @@ def build_command(container: Mapping[str, Any], place: Place) -> Command:
     )
     words = [*container["command"], *(container.get("args") or ())]
     env = {key: replace(value) for key, value in declared.items()}
+    env[TERMINATION_VARIABLE] = str(termination)
     return Command(
         container=name,
         argv=tuple(replace(expand(str(word), declared)) for word in words),
-        env={**place.base, **env, TERMINATION_VARIABLE: str(termination)},
+        env={**place.base, **{os.fsencode(k): os.fsencode(v) for k, v in env.items()}},
         cwd=_directory(container, replace),
         log=place.directory / f"{name}.log",
         termination=termination,

@@ -8,6 +8,7 @@ it is ten times as long, to protect a node that this machine does not have.
 from __future__ import annotations
 
 import asyncio
+import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -42,7 +43,7 @@ class Surroundings:
     watch: Watch
     most_pods: int
     """Pods of one attempt at once, at most."""
-    environment: Mapping[str, str] = field(repr=False)
+    environment: Mapping[bytes, bytes] = field(repr=False)
 
 
 class JobAttempt:
@@ -85,6 +86,8 @@ class JobAttempt:
             timer = asyncio.get_running_loop().call_later(deadline, self._expire)
         try:
             self._refuse_what_only_a_cluster_does()
+            if self._directory.exists():  # of an earlier run in the same work directory
+                shutil.rmtree(self._directory)
             await self._run_pods()
         except UnavailableError as error:
             return self._ended(AttemptState.FAILED, cause=Cause.REJECTED, message=str(error))

@@ -86,7 +86,8 @@ class LocalRunner:
         self._parallelism = parallelism or available_cores()
         self._workdir = workdir
         self._sources = sources
-        self._environment = {**environment, MARK: flow.uid}
+        variables = {**environment, MARK: flow.uid}
+        self._environment = {os.fsencode(k): os.fsencode(v) for k, v in variables.items()}
         self._journal = Journal(flow, workdir, clock)
         self._watchdog = Watchdog(flow.uid)
         self._around = Surroundings(

@@ -11,6 +11,7 @@ Anything else belongs to a cluster or a node and is refused. `readOnly` is not e
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -41,6 +42,8 @@ def make_volumes(
                 place = workdir / VOLUMES / claim
             case {"configMap": {} as source}:
                 _write_files(place, source, sources, where)
+            case {"emptyDir": _} if place.exists():  # of a try of this pod that failed
+                shutil.rmtree(place)
             case {"emptyDir": _}:
                 pass
             case {"secret": {"secretName": secret}}:

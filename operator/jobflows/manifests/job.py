@@ -17,6 +17,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from jobflows.api.placeholders import substitute
+from jobflows.api.policy import PodFailureRule
 from jobflows.engine import CompiledFlow
 from jobflows.manifests import labels
 from jobflows.manifests.parameters import Referenced, fill_container, referenced_parameters
@@ -152,7 +153,8 @@ def _settle_failure_policy(flow: CompiledFlow, job: dict[str, Any]) -> None:
     """
     if job["template"]["spec"]["restartPolicy"] != "Never":
         return
-    job.setdefault("backoffLimit", 0)
+    if "backoffLimitPerIndex" not in job:  # which would be worth nothing beside a 0
+        job.setdefault("backoffLimit", 0)
     rules = [
         {
             "action": "FailJob",
@@ -164,11 +166,17 @@ def _settle_failure_policy(flow: CompiledFlow, job: dict[str, Any]) -> None:
         }
         for rule in flow.failure_rules
         if rule.action == "FailJob"
-        and (values := sorted(set(rule.on_exit_codes.values) - {0}))
+        and (values := _exit_codes(rule))
         and _has_container(job, rule.on_exit_codes.container_name)
     ]
-    if rules and job["backoffLimit"] > 0:
+    if rules and job.get("backoffLimit") != 0:
         job.setdefault("podFailurePolicy", {"rules": rules})
+
+
+def _exit_codes(rule: PodFailureRule) -> list[int]:
+    """Kubernetes refuses 0 with In, where it can match nothing; NotIn 0 is every failure."""
+    values = set(rule.on_exit_codes.values)
+    return sorted(values - {0} if rule.on_exit_codes.operator == "In" else values)
 
 
 def _has_container(job: Mapping[str, Any], name: str) -> bool:

@@ -39,6 +39,7 @@ def observe_attempt(
     """
     if job is None:
         return _without_job(number, pods)
+    pods = [pod for pod in pods if _belongs(pod, job)]
     ref = AttemptRef(job.metadata.name, job.metadata.uid)
     created = parse_rfc3339(job.metadata.creationTimestamp)
     done = _done_pod(job, pods)
@@ -77,6 +78,12 @@ def _without_job(number: int, pods: Sequence[PodRecord]) -> Attempt | None:
             words = "its Job is gone, its pod is not yet"
             return Attempt(number=number, state=AttemptState.STOPPING, ref=ref, message=words)
     return None
+
+
+def _belongs(pod: PodRecord, job: JobRecord) -> bool:
+    """Whether a pod is this Job's, and not of one that had its name before."""
+    owner = pod.metadata.owner
+    return owner is not None and owner.uid == job.metadata.uid
 
 
 def _done_pod(job: JobRecord, pods: Sequence[PodRecord]) -> PodRecord | None:

@@ -32,6 +32,8 @@ from model import ApiServer, kind_of, simulate
 from model.storage import Change
 
 Object = dict[str, Any]
+Gate = Callable[[Request], Response | None]
+"""May answer a request of the operator in the server's place: a quota, a policy."""
 
 FLOWS = "/apis/workflow.kube-zen.io/v1alpha1/namespaces/default/jobflows"
 JOBS = "/apis/batch/v1/namespaces/default/jobs"
@@ -52,9 +54,10 @@ class Stage:
         self.starts: list[tuple[str, float]] = []
         self.ends: dict[str, float] = {}
         self.bugs: list[str] = []
+        self.gate: Gate = lambda request: None
         self._log = _Errors(self.bugs)
         self._life: Life | None = None
-        self._lives = 0
+        self._past: list[Life] = []
         server.storage.listeners.append(self._changed)
 
     # the operator ------------------------------------------------------------------------------
@@ -71,17 +74,17 @@ class Stage:
 
     def start(self) -> Life:
         """Start an operator, as a new process would."""
-        self._lives += 1
         self.registry = CollectorRegistry()
-        line = Mortal(self.server.transport("operator"))
+        line = Mortal(self.server.transport("operator"), self._at_gate)
         operator = Operator(
             line,
             settings=self.settings,
             metrics=Metrics(self.registry),
             clock=self.server.clock,
-            rng=random.Random(self.seed + self._lives),
+            rng=random.Random(self.seed + len(self._past)),
         )
         self._life = Life(operator, line, asyncio.create_task(operator.run()))
+        self._past.append(self._life)
         return self._life
 
     async def crash(self) -> None:
@@ -202,6 +205,9 @@ class Stage:
             assert made == {(flow, step, 1): 1}, made
             assert ran == made, ran
 
+    def _at_gate(self, request: Request) -> Response | None:
+        return self.gate(request)
+
     def _changed(self, change: Change) -> None:
         meta = change.new.metadata
         marks = meta.get("labels") or {}
@@ -243,12 +249,14 @@ class Mortal:
     `last_words` may name a call (by number, from 1) at which it dies, before or after its effect.
     """
 
-    def __init__(self, inner: Transport) -> None:
+    def __init__(self, inner: Transport, gate: Gate) -> None:
         self.inner = inner
+        self.gate = gate
         self.dead = False
         self.calls = 0
         self.last_words: tuple[int, str] | None = None
         self.died = asyncio.Event()
+        self._never = asyncio.Event()
 
     def die(self) -> None:
         self.dead = True
@@ -262,6 +270,10 @@ class Mortal:
             self.die()
         await self._breathe()
         try:
+            refused = self.gate(request)
+            if refused is not None:
+                await asyncio.sleep(0.002)
+                return refused
             response = await self.inner.send(request)
         except TransportError:
             await self._breathe()
@@ -282,7 +294,7 @@ class Mortal:
 
     async def _breathe(self) -> None:
         if self.dead:
-            await asyncio.Event().wait()
+            await self._never.wait()
 
 
 class _Errors(logging.Handler):

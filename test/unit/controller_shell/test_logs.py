@@ -19,12 +19,13 @@ def stream() -> Iterator[io.StringIO]:
     """What is logged; the root logger is as before afterwards."""
     root = logging.getLogger()
     handlers, level = list(root.handlers), root.level
-    asyncio_level = logging.getLogger("asyncio").level
+    libraries = {name: logging.getLogger(name).level for name in ("asyncio", "kopf")}
     yield io.StringIO()
     logging.captureWarnings(capture=False)
     root.handlers[:] = handlers
     root.setLevel(level)
-    logging.getLogger("asyncio").setLevel(asyncio_level)
+    for name, known in libraries.items():
+        logging.getLogger(name).setLevel(known)
 
 
 def only_line(stream: io.StringIO) -> dict[str, Any]:
@@ -101,7 +102,9 @@ def test_kopfs_lines_say_their_object_the_same_way(stream: io.StringIO) -> None:
     logs.configure("json", "info", stream)
     reference = {"kind": "JobFlow", "namespace": "default", "name": "nightly"}
     extra = {"k8s_ref": reference, "k8s_skip": True, "settings": None}
-    logging.getLogger("kopf.objects").info("m", extra=extra)
+    log = logging.getLogger("kopf.objects")
+    log.info("kopf tells of itself", extra=extra)
+    log.warning("m", extra=extra)
     line = only_line(stream)
     assert line.items() >= {"namespace": "default", "flow": "nightly"}.items()
     assert not line.keys() & {"k8s_ref", "k8s_skip", "settings"}

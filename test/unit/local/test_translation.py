@@ -140,3 +140,17 @@ def test_what_only_a_cluster_has_is_refused(
     assert (ran["a"].phase, ran["a"].reason) == (StepPhase.FAILED, Reason.REJECTED)
     assert words in ran["a"].message
     assert ran["a"].attempt == 1, "another try would end the same way"
+
+
+def test_an_empty_dir_is_empty_in_every_run_and_a_claim_is_kept(tmp_path: Path) -> None:
+    claim = {"persistentVolumeClaim": {"claimName": "data"}}
+    script = "ls /v | wc -l; touch /v/x"
+    for expected in ("0", "1"):
+        ran = run_flow(
+            tmp_path,
+            step("scratch", pod=mounting(script, {"emptyDir": {}}, "/v")),
+            step("keep", pod=mounting(script, claim, "/v")),
+            resourceTemplates=SETTINGS,
+        )
+        assert ran.log("scratch").strip() == "0", "and the log is of this run only"
+        assert ran.log("keep").strip() == expected

@@ -1,0 +1,44 @@
+"""The API server's own record of who called what: a count that no client can embellish."""
+
+from __future__ import annotations
+
+import json
+import uuid
+from collections import Counter
+from pathlib import Path
+
+from cluster.api import wait_for
+from cluster_suite.kube import Kube
+
+OPERATOR = "jobflow-operator"
+WRITES = frozenset({"create", "update", "patch", "delete", "deletecollection"})
+
+
+def writes(log: Path, kube: Kube, user: str = OPERATOR) -> Counter[str]:
+    """How often `user` wrote what in the namespace of `kube`, such as `create jobs`."""
+    _settle(log, kube)
+    counts: Counter[str] = Counter()
+    with log.open() as lines:
+        for line in lines:
+            if kube.namespace not in line or user not in line:
+                continue
+            call = json.loads(line)
+            what = call.get("objectRef", {})
+            mine = call["user"]["username"] == user and what.get("namespace") == kube.namespace
+            if mine and call["verb"] in WRITES:
+                part = f"/{what['subresource']}" if "subresource" in what else ""
+                counts[f"{call['verb']} {what['resource']}{part}"] += 1
+    return counts
+
+
+def _settle(log: Path, kube: Kube) -> None:
+    """The log is written in batches, in order: wait for a call of our own at its end."""
+    mark = f"mark-{uuid.uuid4().hex}"
+    kube("get", "configmap", mark, "--ignore-not-found")
+    wait_for("the audit log catches up", lambda: mark in _tail(log), seconds=30)
+
+
+def _tail(log: Path, size: int = 1 << 20) -> str:
+    with log.open("rb") as file:
+        file.seek(max(0, log.stat().st_size - size))
+        return file.read().decode(errors="replace")

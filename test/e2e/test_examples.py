@@ -1,0 +1,97 @@
+"""Every example runs on real pods as its comments say."""
+
+from pathlib import Path
+
+import pytest
+
+from cluster_suite.kube import Kube, moment, phases, steps
+from e2e.pods import logs, ran_in_order, spans
+
+pytestmark = [pytest.mark.e2e, pytest.mark.usefixtures("operator")]
+
+EXAMPLES = Path(__file__).parents[2] / "examples"
+
+
+def _apply(kube: Kube, name: str) -> None:
+    kube("apply", "-f", str(EXAMPLES / f"{name}.yaml"))
+
+
+def test_no_example_is_forgotten() -> None:
+    tested = {
+        "linear",
+        "etl-diamond",
+        "manual-approval",
+        "retries",
+        "conditional",
+        "parameters",
+    }
+    assert {path.stem for path in EXAMPLES.glob("*.yaml")} == tested
+
+
+def test_linear(kube: Kube) -> None:
+    _apply(kube, "linear")
+    status = kube.ends("linear")
+    assert status["progress"]["summary"] == "3/3"
+    assert list(spans(kube, "linear")) == ["convert", "fetch", "publish"]
+    ran_in_order(kube, "linear")
+    assert [logs(kube, "linear", s) for s in ("fetch", "convert", "publish")] == [
+        "fetched",
+        "converted",
+        "published",
+    ]
+
+
+def test_etl_diamond(kube: Kube) -> None:
+    _apply(kube, "etl-diamond")
+    done = steps(kube.ends("etl-diamond"))
+    ran_in_order(kube, "etl-diamond")
+    assert moment(done["extract-b"]["startTime"]) < moment(done["extract-a"]["completionTime"])
+    assert {name: step["outputs"] for name, step in done.items() if "outputs" in step} == {
+        "extract-a": {"rows": "120"},
+        "extract-b": {"rows": "80"},
+        "transform": {"rows": "200"},
+    }
+    assert logs(kube, "etl-diamond", "load") == "loaded 200 rows"
+
+
+def test_manual_approval(kube: Kube) -> None:
+    _apply(kube, "manual-approval")
+    status = kube.reaches("manual-approval", "Paused")
+    assert steps(status)["review"]["message"] == "Is version 1.4.0 good to go?"
+    assert not kube.jobs("manual-approval", "release")
+    kube("annotate", "jobflow", "manual-approval", "approved.workflow.kube-zen.io/review=true")
+    kube.ends("manual-approval")
+    ran_in_order(kube, "manual-approval")
+    assert logs(kube, "manual-approval", "release") == "released"
+
+
+def test_retries(kube: Kube) -> None:
+    _apply(kube, "retries")
+    done = steps(kube.ends("retries"))["flaky"]
+    assert (done["attempt"], done["retryCount"]) == (3, 2)
+    assert [logs(kube, "retries", "flaky", n) for n in (1, 2, 3)] == [
+        "attempt 1: connection refused",
+        "attempt 2: connection refused",
+        "attempt 3: connected",
+    ]
+    ran_in_order(kube, "retries")
+
+
+def test_conditional(kube: Kube) -> None:
+    _apply(kube, "conditional")
+    status = kube.ends("conditional")
+    assert phases(status) == {
+        "check": "Succeeded",
+        "repair": "Succeeded",
+        "celebrate": "Skipped",
+        "report": "Succeeded",
+    }
+    assert logs(kube, "conditional", "repair") == "repairing 3 errors"
+    ran_in_order(kube, "conditional")
+
+
+def test_parameters(kube: Kube) -> None:
+    _apply(kube, "parameters")
+    kube.ends("parameters")
+    assert logs(kube, "parameters", "greet") == "Hello, Ada!"
+    assert kube.get("configmap", "parameters-settings")["data"]["punctuation"] == "!"

@@ -1,0 +1,50 @@
+"""The operator dies at any moment and the next one goes on as if nothing had happened."""
+
+from __future__ import annotations
+
+import asyncio
+from functools import cache
+
+import pytest
+
+from unit.controller import mixture
+from unit.controller.stage import Stage, play
+
+MORE = 16
+"""Writes that a crash may cost: what was on its way, and warnings that are told once more."""
+
+
+@cache
+def _calls_and_writes() -> tuple[int, int]:
+    calls = 0
+
+    async def scenario(stage: Stage) -> None:
+        nonlocal calls
+        await mixture.run(stage)
+        calls = stage.life.line.calls
+
+    writes = play(scenario).server.writes()
+    return calls, writes
+
+
+@pytest.mark.parametrize("moment", ["before", "after"])
+@pytest.mark.parametrize("pause", [0.0, 5.0])
+def test_a_crash_at_any_call_loses_and_doubles_nothing(moment: str, pause: float) -> None:
+    calls, writes = _calls_and_writes()
+    for k in range(1, 1 + calls):
+
+        async def scenario(stage: Stage, k: int = k) -> None:
+            stage.life.line.last_words = (k, moment)
+
+            async def next_life() -> None:
+                await stage.life.line.died.wait()
+                await stage.crash()
+                await asyncio.sleep(pause)
+                stage.start()
+
+            reborn = asyncio.create_task(next_life())
+            await mixture.run(stage)
+            await reborn
+
+        stage = play(scenario)
+        assert stage.server.writes() <= writes + MORE, k
