@@ -11,11 +11,14 @@ pytestmark = [pytest.mark.cluster, pytest.mark.usefixtures("operator")]
 
 
 def test_forbid_lets_flows_of_one_generate_name_run_one_after_the_other(kube: Kube) -> None:
-    nightly = flow("nightly-", step("a", pod=runs("1s")))
-    names = [kube.create(nightly) for _ in range(3)]
-    waiting = kube.until_any("jf", "", lambda f: f.get("status", {}).get("phase") == "Pending")
-    assert waiting["status"]["reason"] == "WaitingForFlow"
-    assert any(name in waiting["status"]["message"] for name in names)
+    first = kube.create(flow("nightly-", step("a", pod=sim("never"))))
+    kube.reaches(first, "Running")
+    names = [kube.create(flow("nightly-", step("a", pod=runs("500ms")))) for _ in range(3)]
+    for name in names:
+        waiting = kube.reaches(name, "Pending")
+        assert waiting["reason"] == "WaitingForFlow"
+        assert first in waiting["message"]
+    kube("delete", "jf", first)
     done = sorted((kube.ends(name) for name in names), key=lambda s: str(s["startTime"]))
     for before, after in pairwise(done):
         assert after["startTime"] >= before["completionTime"]

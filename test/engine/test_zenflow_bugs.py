@@ -1,6 +1,6 @@
 """Bugs that zen-flow has, as far as a planner can have them: its manifests run here without them.
 
-The letter in a name is that of the bug, a to o, in our notes on zen-flow's controller.
+The letter in a name is that of the bug, a to o, in a review of zen-flow's controller.
 """
 
 from __future__ import annotations

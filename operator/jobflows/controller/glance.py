@@ -31,10 +31,15 @@ class StepStatus(msgspec.Struct):
 class Status(msgspec.Struct, rename="camel"):
     """The part of `status` that says whether the flow is over."""
 
+    observed_generation: int = 0
     phase: FlowPhase = FlowPhase.PENDING
     start_time: str | None = None
     completion_time: str | None = None
     steps: list[StepStatus] = []
+
+    @property
+    def started(self) -> Instant | None:
+        return parse_rfc3339(self.start_time)
 
     @property
     def finished(self) -> Instant | None:

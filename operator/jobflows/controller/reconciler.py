@@ -37,10 +37,15 @@ from jobflows.engine import (
     plan,
     read_status,
 )
+from jobflows.engine.edits import IGNORED
 from jobflows.engine.times import parse_rfc3339
 
 PEOPLE = frozenset({Reason.AWAITING_APPROVAL, Reason.APPROVED, "SpecChangeApplied"})
 """Normal events that are told by default: they are about what people do, or have to do."""
+
+FINISHED_ALREADY = Event(
+    IGNORED, "the flow is finished; edits of its spec have no effect on this run", warning=True
+)
 
 log = logging.getLogger(__name__)
 
@@ -151,6 +156,8 @@ class Reconciler:
         if not status.phase.terminal or status.finished is None:
             return False
         meta = record.metadata
+        if status.observed_generation != meta.generation:  # edited since: mended, or in vain
+            return False
         phases = [step.phase for step in status.steps]
         self._census.meet(meta.uid, meta.namespace, status.phase, phases, new=False)
         succeeded = {step.name for step in status.steps if step.phase == "Succeeded"}
@@ -161,7 +168,7 @@ class Reconciler:
         if state.sightings.jobs and promises_job_ttl(record):
             return False
         expires = status.finished + glance_policy(record).ttl_seconds_after_finished
-        if self._clock.now() >= expires or is_mended(record.decoded_status(), record):
+        if self._clock.now() >= expires:
             return False
         self._wake(state.uid, expires)
         return True
@@ -195,7 +202,10 @@ class Reconciler:
             status = record.decoded_status()
             fresh = status.get("reason") == Reason.INVALID and is_mended(status, record)
             state.ledger = Ledger() if fresh else read_status(flow, status)
-            state.ledger_on_record = None if fresh else state.ledger
+            observed = status.get("observedGeneration")
+            state.ledger_on_record = state.ledger if observed == flow.generation else None
+            if state.ledger.phase.terminal and observed not in (None, flow.generation):
+                self._announce(state, FINISHED_ALREADY)
             state.adopt(flow, now)
             if fresh:
                 self._census.leave(flow.uid)

@@ -61,7 +61,11 @@ class StatusWriter:
             if not urgent:
                 return
             waiting[1].cancel()
-        delay = 0.0 if urgent else self._pressure.stretch(self._period)
+        delay = self._period
+        if urgent:
+            delay = 0.0
+        elif state.ledger_on_record is not None:  # a first word about a flow does not wait long
+            delay = self._pressure.stretch(self._period)
         timer = asyncio.get_running_loop().call_later(delay, self._fire, state)
         self._due[state.uid] = (state, timer)
 

@@ -175,14 +175,16 @@ def _peer(state: FlowState) -> Peer | None:
     record = state.record
     if record is None:
         return None
-    ledger = state.ledger
-    status = glance_status(record)
-    begun = ledger.started is not None if ledger is not None else status.start_time is not None
+    if state.ledger is not None:
+        phase, begun = state.ledger.phase, state.ledger.started
+    else:
+        status = glance_status(record)
+        phase, begun = status.phase, status.started
     return Peer(
         uid=state.uid,
         name=record.metadata.name,
         created=parse_rfc3339(record.metadata.creationTimestamp) or 0.0,
-        phase=ledger.phase if ledger is not None else status.phase,
+        phase=phase,
         replaces=glance_policy(record).concurrency_policy == "Replace",
-        started=begun or bool(state.sightings.jobs),
+        started=begun is not None or bool(state.sightings.jobs),
     )

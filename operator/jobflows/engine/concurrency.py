@@ -2,8 +2,8 @@
 
 Age decides, so that every observer comes to the same answer without asking the others. Creation
 times have a resolution of one second: of flows with the same one, those that have started are the
-older ones, and else the UID decides. Forbid waits for every older flow; Replace asks every older flow to stop, and
-waits until they have.
+older ones, and else the UID decides. Forbid waits for every older flow; Replace asks every older
+flow to stop, and waits until they have.
 """
 
 from __future__ import annotations

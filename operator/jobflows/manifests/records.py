@@ -82,16 +82,16 @@ class FlowRecord(msgspec.Struct):
         return status
 
 
+class Present(msgspec.Struct, frozen=True, gc=False):
+    """Something is there, whatever it says. (A `Raw` cannot be optional.)"""
+
+
 class JobSpec(msgspec.Struct, frozen=True, gc=False):
     completions: int | None = None
     parallelism: int | None = None
     backoffLimit: int = 6
     suspend: bool = False
-    podFailurePolicy: msgspec.Raw | None = None
-
-    def __post_init__(self) -> None:
-        if self.podFailurePolicy is not None:
-            msgspec.structs.force_setattr(self, "podFailurePolicy", msgspec.Raw(b"{}"))
+    podFailurePolicy: Present | None = None
 
 
 class JobStatus(msgspec.Struct, frozen=True, gc=False):

@@ -8,32 +8,24 @@ Job and pod that ever existed, and fails any test in which the operator logged a
 from __future__ import annotations
 
 import asyncio
-import logging
 import random
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 import msgspec
 from prometheus_client import CollectorRegistry
 
-from jobflows.cluster.transport import (
-    MERGE_PATCH,
-    Request,
-    Response,
-    Transport,
-    TransportError,
-)
+from jobflows.cluster.transport import MERGE_PATCH, Request, Response
 from jobflows.controller.metrics import Metrics
 from jobflows.controller.operator import Operator
 from jobflows.controller.settings import Settings
 from jobflows.manifests import labels
 from model import ApiServer, kind_of, simulate
 from model.storage import Change
+from unit.controller.process import Errors, Gate, Life, Mortal
 
 Object = dict[str, Any]
-Gate = Callable[[Request], Response | None]
-"""May answer a request of the operator in the server's place: a quota, a policy."""
 
 FLOWS = "/apis/workflow.kube-zen.io/v1alpha1/namespaces/default/jobflows"
 JOBS = "/apis/batch/v1/namespaces/default/jobs"
@@ -55,7 +47,7 @@ class Stage:
         self.ends: dict[str, float] = {}
         self.bugs: list[str] = []
         self.gate: Gate = lambda request: None
-        self._log = _Errors(self.bugs)
+        self._log = Errors(self.bugs)
         self._life: Life | None = None
         self._past: list[Life] = []
         server.storage.listeners.append(self._changed)
@@ -232,83 +224,6 @@ class Stage:
             f"{name}: {self.phase(name)} {self.status(name).get('message')} {self.phases(name)}"
             for name in flows
         )
-
-
-class Life:
-    """One process of the operator."""
-
-    def __init__(self, operator: Operator, line: Mortal, task: asyncio.Task[None]) -> None:
-        self.operator = operator
-        self.line = line
-        self.task = task
-
-
-class Mortal:
-    """A transport that can die with its process: what is under way is never answered.
-
-    `last_words` may name a call (by number, from 1) at which it dies, before or after its effect.
-    """
-
-    def __init__(self, inner: Transport, gate: Gate) -> None:
-        self.inner = inner
-        self.gate = gate
-        self.dead = False
-        self.calls = 0
-        self.last_words: tuple[int, str] | None = None
-        self.died = asyncio.Event()
-        self._never = asyncio.Event()
-
-    def die(self) -> None:
-        self.dead = True
-        self.died.set()
-
-    async def send(self, request: Request) -> Response:
-        await self._breathe()
-        self.calls += 1
-        number = self.calls
-        if self.last_words == (number, "before"):
-            self.die()
-        await self._breathe()
-        try:
-            refused = self.gate(request)
-            if refused is not None:
-                await asyncio.sleep(0.002)
-                return refused
-            response = await self.inner.send(request)
-        except TransportError:
-            await self._breathe()
-            raise
-        if self.last_words == (number, "after"):
-            self.die()
-        await self._breathe()
-        return response
-
-    async def watch(self, request: Request) -> AsyncIterator[bytes]:
-        await self._breathe()
-        async for line in self.inner.watch(request):
-            await self._breathe()
-            yield line
-
-    async def close(self) -> None:
-        await self.inner.close()
-
-    async def _breathe(self) -> None:
-        if self.dead:
-            await self._never.wait()
-
-
-class _Errors(logging.Handler):
-    def __init__(self, bugs: list[str]) -> None:
-        super().__init__(logging.ERROR)
-        self._bugs = bugs
-        logging.getLogger().addHandler(self)
-
-    def emit(self, record: logging.LogRecord) -> None:
-        self._bugs.append(f"{record.name}: {record.getMessage()} {record.exc_info}")
-
-    def close(self) -> None:
-        logging.getLogger().removeHandler(self)
-        super().close()
 
 
 def play(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 
 from cluster_suite.flows import fan, flow, job, runs, sim, step
+from model import kind_of
 from unit.controller.stage import Stage, play
 
 
@@ -108,14 +109,51 @@ def test_indices_that_move_under_starts_do_no_harm() -> None:
 
 def test_a_resource_that_an_edit_adds_is_created_before_the_steps_that_want_it() -> None:
     async def scenario(stage: Stage) -> None:
+        first, more = ({"metadata": {"name": n}, "data": {"k": "v"}} for n in ("first", "more"))
         a = step("a", pod=runs("10s"))
-        await stage.apply(flow("f", a))
+        await stage.apply(flow("f", a, resourceTemplates={"configMapTemplates": [first]}))
         await stage.until(lambda: len(stage.starts) == 1)
         wants = {"envFrom": [{"configMapRef": {"name": "more"}}]}
         b = {"name": "b", "dependencies": ["a"], "template": job(container=wants)}
-        more = {"configMapTemplates": [{"metadata": {"name": "more"}, "data": {"k": "v"}}]}
-        await stage.edit("f", steps=[a, b], resourceTemplates=more)
+        both = {"configMapTemplates": [first, more]}
+        await stage.edit("f", steps=[a, b], resourceTemplates=both)
         await stage.ended("f")
-        assert stage.calls("create", "configmaps") == 1
+        assert stage.phase("f") == "Succeeded"
+        assert stage.server.get(kind_of("configmaps"), "f-more") is not None
+
+    play(scenario)
+
+
+def test_an_edit_of_a_finished_flow_is_observed_and_has_no_effect() -> None:
+    async def scenario(stage: Stage) -> None:
+        await stage.apply(flow("f", step("a")))
+        await stage.ended("f")
+        await asyncio.sleep(10)
+        ended = stage.status("f")["completionTime"]
+        await stage.edit("f", steps=[step("a", pod=sim("fail")), step("b", "a")])
+        await asyncio.sleep(60)
+        assert stage.phase("f") == "Succeeded"
+        assert stage.status("f")["observedGeneration"] == 2
+        assert stage.status("f")["completionTime"] == ended
+        assert stage.phases("f") == {"a": "Succeeded", "b": "Skipped"}
+        assert [reason for reason, _ in stage.events()] == ["SpecChangeIgnored"]
+        before = stage.server.writes()
+        await stage.restart()
+        await asyncio.sleep(600)
+        assert stage.server.writes() == before
+        assert len(stage.starts) == 1
+
+    play(scenario)
+
+
+def test_an_edit_while_the_operator_is_away_is_observed() -> None:
+    async def scenario(stage: Stage) -> None:
+        a = step("a", pod=sim("never"))
+        await stage.apply(flow("f", a))
+        await stage.until(lambda: stage.step("f", "a").get("phase") == "Running")
+        await stage.crash()
+        await stage.edit("f", parameters=[{"name": "x", "value": "1"}])
+        stage.start()
+        await stage.until(lambda: stage.status("f")["observedGeneration"] == 2, seconds=5)
 
     play(scenario)

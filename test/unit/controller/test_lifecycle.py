@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 
 from cluster_suite.flows import chain, diamond, flow, manual, runs, sim, step
+from model import Fault, Rules
 from unit.controller.stage import FLOWS, Stage, play
 
 
@@ -141,5 +142,23 @@ def test_only_flows_of_the_selection_are_served() -> None:
         await stage.call("PATCH", f"{FLOWS}/mine", {"metadata": {"labels": {"team": "a"}}})
         await stage.ended("mine", seconds=60)
         stage.once_each("mine", "s0", "s1", "s2")
+
+    play(scenario, label_selector="team=a")
+
+
+def test_an_answer_that_comes_late_does_not_bring_back_a_flow_that_has_left() -> None:
+    async def scenario(stage: Stage) -> None:
+        stage.server.faults = Rules().on(
+            Fault(delay=5.0), client="operator", verb="patch", resource="jobflows/status", nth=[1]
+        )
+        mine = chain("mine", 2, runs("20s"))
+        mine["metadata"]["labels"] = {"team": "a"}
+        await stage.apply(mine)
+        await asyncio.sleep(2)
+        out = {"metadata": {"labels": {"team": "b"}}}
+        await stage.call("PATCH", f"{FLOWS}/mine", out)
+        await asyncio.sleep(120)
+        assert len(stage.starts) == 1
+        assert all(state.record is None for state in stage.operator.world.flows.values())
 
     play(scenario, label_selector="team=a")

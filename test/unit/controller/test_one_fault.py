@@ -18,8 +18,8 @@ FEW = 6
 """Writes that a single fault may cost: the retried call, and what is told of it."""
 LATE = 12
 """The same when news is late: what would have gone into one status goes into several."""
-EVENT_STRIDE = 3
-"""Of three watch events in a row, one is tried with each fault."""
+EVENT_STRIDE = 5
+"""Each watch event is tried with one of the five faults, and each fault with every fifth."""
 
 CALL_FAULTS = {
     "lost before": Fault(lost="before"),

@@ -9,7 +9,7 @@ import pytest
 from unit.controller import mixture
 from unit.controller.stage import Stage, play
 
-MOMENTS = [0.01 * 1.25**n for n in range(36)]  # 10 ms to half a minute
+MOMENTS = [0.01 * 1.5**n for n in range(20)]  # 10 ms to half a minute
 
 
 @pytest.mark.parametrize("compacted", [False, True])

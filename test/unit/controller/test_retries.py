@@ -143,3 +143,18 @@ def test_an_eviction_is_no_failure_of_the_program() -> None:
         assert stage.step("f", "a")["lostCount"] == 1
 
     play(scenario)
+
+
+def test_a_job_with_rules_of_its_own_ends_at_once_by_them() -> None:
+    async def scenario(stage: Stage) -> None:
+        rule = {"action": "FailJob", "onExitCodes": {"operator": "In", "values": [42]}}
+        patient = step("a", pod=sim("fail", exit_code="42"), retryPolicy=retry(5))
+        patient["template"]["spec"]["backoffLimit"] = 5
+        rules = {"podFailurePolicy": {"rules": [rule]}}
+        await stage.apply(flow("f", patient, step("b"), executionPolicy=rules))
+        await stage.ended("f", seconds=10)
+        assert stage.phases("f") == {"a": "Failed", "b": "Succeeded"}
+        assert "FailJob" in stage.step("f", "a")["message"]
+        assert stage.pods_run["f", "a", 1] == 1
+
+    play(scenario)
