@@ -56,7 +56,7 @@ def test_the_model_answers_as_the_real_server(title: str, cluster_transport: Ope
             await transport.close()
 
     real, minor = asyncio.run(ask())
-    if title == "forgetting" and real[title]["too old"][0][0] != "ERROR":
+    if title == "forgetting" and not _has_forgotten(real[title]):
         pytest.skip("this server is too young to have forgotten its first version")
     model = simulate(lambda server: _on_the_model(server, title))
     if minor != WORDED:
@@ -65,6 +65,11 @@ def test_the_model_answers_as_the_real_server(title: str, cluster_transport: Ope
         lines = [f"{json.dumps(step)}: {json.dumps(said)}" for step, said in real[title].items()]
         (ANSWERS / f"{title}.json").write_text("{\n" + ",\n".join(lines) + "\n}\n")
     assert model[title] == real[title]
+
+
+def _has_forgotten(said: dict[str, Any]) -> bool:
+    """The watch cache forgets with its size, etcd by the clock: both must have."""
+    return bool(said["too old"][0][0] == "ERROR" and said["too old a list"]["code"] == 410)
 
 
 def _without_wording(value: Any) -> Any:

@@ -132,6 +132,16 @@ class Informer(Generic[T]):
             return False
         return self._store.wrote(obj)
 
+    async def look_up(self, namespace: str, label_selector: str) -> None:
+        """Ask the server for some objects now, ahead of the watch. Raises what the client raises.
+
+        For decisions that a cut watch must not make; an object that is gone is not noticed here.
+        """
+        pages = self._client.list_pages(self.resource, namespace, label_selector=label_selector)
+        async for body in pages:
+            for obj in self._codec.page(body).items:
+                self.observe(obj)
+
     async def run(self) -> None:
         """List and watch until cancelled. Raises `TimeTravelError` and what `on_change` does."""
         backoff = Backoff(self._rng, base=BACKOFF_BASE, cap=BACKOFF_CAP)

@@ -123,6 +123,7 @@ class Operator:
             settings=settings,
             clock=clock,
             wake=self._wake,
+            look_up=self._look_up,
         )
         loop_time = asyncio.get_running_loop().time
         metrics.watch_limiter(limiter)
@@ -229,6 +230,15 @@ class Operator:
     def _called(self, operation: str, resource: str, status: str, seconds: float) -> None:
         self._metrics.api_call(operation, resource, status, seconds)
         self._pressure.note(operation, seconds)
+
+    async def _look_up(self, state: FlowState) -> None:
+        """Read a flow's Jobs and pods from the API server, not from memory."""
+        if state.record is None:
+            return
+        namespace = state.record.metadata.namespace
+        selector = f"{labels.SELECTOR},{labels.FLOW_UID}={state.uid}"
+        await self.jobs.look_up(namespace, selector)
+        await self.pods.look_up(namespace, selector)
 
     def _retry(self, uid: str, error: Exception) -> None:
         self._metrics.reconcile_error(_kind(error))

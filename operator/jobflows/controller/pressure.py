@@ -10,7 +10,7 @@ from __future__ import annotations
 
 QUICK = 0.01
 """Seconds: an API server that answers writes this fast is not under pressure."""
-LONGEST = 10.0
+LONGEST = 15.0
 """Seconds: no status of a flow that changes is older than this."""
 WEIGHT = 0.1
 """Share of the newest answer in the running mean."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 
 from jobflows.api.model import JobFlow
 from jobflows.api.validation import check
@@ -33,6 +33,7 @@ from jobflows.engine import (
     Plan,
     Reason,
     StepPhase,
+    StopAttempt,
     edit,
     plan,
     read_status,
@@ -51,7 +52,11 @@ log = logging.getLogger(__name__)
 
 
 class Reconciler:
-    """`wake` is asked to have a flow reconciled again at a point in time."""
+    """`wake` is asked to have a flow reconciled again at a point in time.
+
+    `look_up` asks the API server for a flow's Jobs and pods. Nothing that seems to run is ended on
+    the word of a watch alone: it may have been cut long enough for the end to go unseen.
+    """
 
     def __init__(
         self,
@@ -65,6 +70,7 @@ class Reconciler:
         settings: Settings,
         clock: Clock,
         wake: Callable[[str, Instant], None],
+        look_up: Callable[[FlowState], Awaitable[None]],
     ) -> None:
         self.cache: CompileCache[CompiledFlow] = CompileCache()
         self._world = world
@@ -76,6 +82,7 @@ class Reconciler:
         self._settings = settings
         self._clock = clock
         self._wake = wake
+        self._look_up = look_up
         self._rejection = Rejection(
             world=world,
             effects=effects,
@@ -109,6 +116,16 @@ class Reconciler:
         )
         try:
             answer = plan(flow, before, seen, now)
+            if _ends_something(answer, before):
+                await self._look_up(state)
+                now = self._clock.now()
+                state.sightings.look_again()
+                seen = state.observe(
+                    now, peers=self._world.peers(state), window=self._settings.start_window
+                )
+                answer = plan(flow, before, seen, now)
+            if state.record is None:  # deleted while we asked
+                return
             await self._follow(state, flow, before, answer, now)
         except BaseException:
             state.sightings.look_again()
@@ -252,6 +269,12 @@ class Reconciler:
     def _tell_dry_run(self, flow: CompiledFlow, answer: Plan) -> None:
         for action in answer.actions:
             log.info("dry run: %s", action, extra={"flow": flow.name, "namespace": flow.namespace})
+
+
+def _ends_something(answer: Plan, before: Ledger) -> bool:
+    """Whether the plan decides, now, that something which seems to run has to be stopped."""
+    stops = any(isinstance(action, StopAttempt) for action in answer.actions)
+    return stops and answer.ledger != before
 
 
 def _phases(flow: CompiledFlow, ledger: Ledger) -> list[str]:

@@ -6,6 +6,7 @@ import asyncio
 
 import pytest
 
+from cluster_suite.flows import flow, retry, sim, step
 from unit.controller import mixture
 from unit.controller.stage import Stage, play
 
@@ -46,3 +47,45 @@ def test_an_operator_that_starts_while_the_api_server_is_away_waits_for_it() -> 
         await mixture.finish(stage)
 
     play(scenario, start=False)
+
+
+def test_a_step_that_succeeded_unseen_is_not_called_late() -> None:
+    async def scenario(stage: Stage) -> None:
+        slow = step("a", pod=sim(run_for="10s"), timeoutSeconds=20, retryPolicy=retry(3))
+        await stage.apply(flow("blind", slow))
+        await _go_blind(stage)
+        await stage.ended("blind")
+        assert stage.phase("blind") == "Succeeded"
+        stage.once_each("blind", "a")
+
+    play(scenario)
+
+
+def test_a_flow_whose_steps_ended_unseen_is_not_past_its_deadline() -> None:
+    async def scenario(stage: Stage) -> None:
+        policy = {"activeDeadlineSeconds": 20}
+        await stage.apply(flow("blind", step("a", pod=sim(run_for="10s")), executionPolicy=policy))
+        await _go_blind(stage)
+        await stage.ended("blind")
+        assert stage.phase("blind") == "Succeeded"
+
+    play(scenario)
+
+
+def test_a_step_that_is_late_is_stopped_once_the_api_server_is_back() -> None:
+    async def scenario(stage: Stage) -> None:
+        await stage.apply(flow("blind", step("a", pod=sim(outcome="never"), timeoutSeconds=20)))
+        await _go_blind(stage)
+        await stage.ended("blind")
+        assert stage.step("blind", "a")["reason"] == "StepTimeout"
+        await stage.until(lambda: not stage.jobs())
+
+    play(scenario)
+
+
+async def _go_blind(stage: Stage) -> None:
+    """The API server goes away while pods run on, for longer than they have time."""
+    await asyncio.sleep(5)
+    stage.server.down()
+    await asyncio.sleep(120)
+    stage.server.up()
