@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.locked
 MODE ?= sim
 NAME ?= dev
-ROUNDS ?= 3
+ROUNDS ?= 4
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test lint types layers unit coverage test-cluster e2e bench \

@@ -53,7 +53,7 @@ def main() -> int:
         return error.exit_code
     try:
         with tempfile.TemporaryDirectory() as folder:
-            results = asyncio.run(_bench(record, options.rounds, Path(folder)))
+            results = asyncio.run(_bench(record, options, Path(folder)))
     finally:
         if not options.keep:
             lifecycle.down(options.name)
@@ -68,12 +68,13 @@ def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="make bench", description=__doc__)
     parser.add_argument("--name", default="bench", help="cluster to use (default: bench)")
     parser.add_argument("--rounds", type=int, default=3, help="runs of each (default: 3)")
+    parser.add_argument("--only", default="", help="scenarios whose name contains this")
     parser.add_argument("--keep", action="store_true", help="leave the cluster running")
     parser.add_argument("-o", dest="output", choices=("table", "json"), default="table")
     return parser.parse_args()
 
 
-async def _bench(record: Record, rounds: int, folder: Path) -> list[Measured]:
+async def _bench(record: Record, options: argparse.Namespace, folder: Path) -> list[Measured]:
     loop_transport = AiohttpTransport(_connection(record, "bench-loop"))
     user_transport = AiohttpTransport(_connection(record, "admin"))
     try:
@@ -89,13 +90,24 @@ async def _bench(record: Record, rounds: int, folder: Path) -> list[Measured]:
             bench = _Bench(loop_transport, user_transport, process, audit, namespace)
             results = []
             for scenario in SCENARIOS:
+                if options.only not in scenario.name:
+                    continue
                 print(f"{scenario.name}: {scenario.steps} steps …", file=sys.stderr)
-                results.append(await bench.measure(scenario, rounds))
+                results.append(await bench.measure(scenario, options.rounds))
             print(f"operator peak memory: {process.peak_mib():.0f} MiB", file=sys.stderr)
             return results
     finally:
         await loop_transport.close()
         await user_transport.close()
+
+
+@dataclass(frozen=True, slots=True)
+class OperatorRun:
+    """One run: its makespan and the operator's CPU in seconds, and the operator's writes."""
+
+    seconds: float
+    cpu: float
+    writes: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,24 +121,19 @@ class _Bench:
     namespace: str
 
     async def measure(self, scenario: Scenario, rounds: int) -> Measured:
-        """Run loop and operator in turn; both get a quiet control plane."""
-        loops, operators, cpu, writes = [], [], 0.0, 0
+        """Run loop and operator in turn, each first in every other round, on a quiet cluster."""
+        loops: list[float] = []
+        runs: list[OperatorRun] = []
         for number in range(rounds):
             run = f"{scenario.name}-{number}"
-            loops.append(
-                await run_bare_loop(self.loop_transport, scenario, self.namespace, f"loop-{run}")
-            )
-            await quiet(self.user_transport, self.namespace)
-            self.audit.writes("operator")
-            before = self.process.cpu_seconds()
-            operators.append(
-                await run_flows(self.user_transport, scenario, self.namespace, f"flow-{run}")
-            )
-            await quiet(self.user_transport, self.namespace)
-            cpu += self.process.cpu_seconds() - before
-            writes += self.audit.writes("operator").total()
+            if number % 2:
+                runs.append(await self._operator(scenario, run))
+            loops.append(await self._loop(scenario, run))
+            if not number % 2:
+                runs.append(await self._operator(scenario, run))
         steps = scenario.steps * rounds
-        loop_s, operator_s = statistics.median(loops), statistics.median(operators)
+        loop_s = statistics.median(loops)
+        operator_s = statistics.median(run.seconds for run in runs)
         return Measured(
             scenario=scenario.name,
             steps=scenario.steps,
@@ -134,9 +141,22 @@ class _Bench:
             operator_s=round(operator_s, 3),
             ratio=round(operator_s / loop_s, 2),
             operator_s_a_step=round(operator_s / scenario.steps, 4),
-            writes_a_step=round(writes / steps, 2),
-            cpu_s_per_1000_steps=round(1000 * cpu / steps, 2),
+            writes_a_step=round(sum(run.writes for run in runs) / steps, 2),
+            cpu_s_per_1000_steps=round(1000 * sum(run.cpu for run in runs) / steps, 2),
         )
+
+    async def _loop(self, scenario: Scenario, run: str) -> float:
+        took = await run_bare_loop(self.loop_transport, scenario, self.namespace, f"loop-{run}")
+        await quiet(self.user_transport, self.namespace)
+        return took
+
+    async def _operator(self, scenario: Scenario, run: str) -> OperatorRun:
+        self.audit.writes("operator")
+        before = self.process.cpu_seconds()
+        took = await run_flows(self.user_transport, scenario, self.namespace, f"flow-{run}")
+        await quiet(self.user_transport, self.namespace)
+        cpu = self.process.cpu_seconds() - before
+        return OperatorRun(took, cpu, self.audit.writes("operator").total())
 
 
 def _print_table(results: list[Measured]) -> None:

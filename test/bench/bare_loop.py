@@ -61,25 +61,26 @@ async def run_bare_loop(
 
     decode = msgspec.json.Decoder(_Event).decode
     started = loop.time()
-    watch = client.watch(PODS, namespace, label_selector=f"bench/run={run}")
-    async with aclosing(watch) as lines:
-        for key, count in unmet.items():
-            if count == 0:
-                create(*key)
-        async for line in lines:
-            if b'"BOOKMARK"' in line[:24]:
-                continue
-            pod = decode(line).object
-            key = (pod.metadata.labels["bench/flow"], pod.metadata.labels["bench/step"])
-            if pod.status.phase != "Succeeded" or key not in open_steps:
-                continue
-            open_steps.discard(key)
-            for child in below[key[1]]:
-                unmet[key[0], child] -= 1
-                if unmet[key[0], child] == 0:
-                    create(key[0], child)
-            if not open_steps:
-                break
+    for key, count in unmet.items():
+        if count == 0:
+            create(*key)
+    while open_steps:  # the server may end a watch; a new one begins with all pods as they are
+        watch = client.watch(PODS, namespace, label_selector=f"bench/run={run}")
+        async with aclosing(watch) as lines:
+            async for line in lines:
+                if b'"BOOKMARK"' in line[:24]:
+                    continue
+                pod = decode(line).object
+                key = (pod.metadata.labels["bench/flow"], pod.metadata.labels["bench/step"])
+                if pod.status.phase != "Succeeded" or key not in open_steps:
+                    continue
+                open_steps.discard(key)
+                for child in below[key[1]]:
+                    unmet[key[0], child] -= 1
+                    if unmet[key[0], child] == 0:
+                        create(key[0], child)
+                if not open_steps:
+                    break
     if creating:
         await asyncio.wait(creating)
     return loop.time() - started

@@ -30,6 +30,6 @@ class Pressure:
             self.latency += WEIGHT * (seconds - self.latency)
 
     def stretch(self, period: float) -> float:
-        """The batch period under the present pressure: it grows with the square of the latency."""
-        factor = max(1.0, self.latency / QUICK) ** 2
+        """The batch period under the present pressure: it grows with the cube of the latency."""
+        factor = max(1.0, self.latency / QUICK) ** 3
         return max(period, min(LONGEST, period * factor))

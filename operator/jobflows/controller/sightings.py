@@ -84,13 +84,17 @@ class Sightings:
         self, step: str, number: int, uid: str, pod: PodRecord | None, now: Instant
     ) -> bool:
         """A pod was added or changed, or is gone (None)."""
-        if pod is not None:
-            self._pods.setdefault(step, {}).setdefault(number, {})[uid] = pod
-        else:
+        if pod is None:
             pods = self._pods.get(step, {}).get(number, {})
             pods.pop(uid, None)
             if not pods:
                 _drop(self._pods, step, number)
+            return self._refresh(step, now)
+        pods = self._pods.setdefault(step, {}).setdefault(number, {})
+        known = pods.get(uid)
+        pods[uid] = pod
+        if known is not None and _looks_the_same(known, pod):
+            return False
         return self._refresh(step, now)
 
     def request(self, step: str, attempt: Attempt, now: Instant) -> bool:
@@ -159,6 +163,14 @@ class Sightings:
             if attempt is not None:
                 found.append(attempt)
         return tuple(found)
+
+
+def _looks_the_same(old: PodRecord, new: PodRecord) -> bool:
+    """Whether a pod's change is only in what `observe_attempt` never asks, such as finalizers."""
+    return (
+        old.status == new.status
+        and old.metadata.deletionTimestamp == new.metadata.deletionTimestamp
+    )
 
 
 def _says_the_same(old: JobRecord, new: JobRecord) -> bool:

@@ -49,7 +49,8 @@ class Draft:
 
     def set_flow(self, **changes: Any) -> None:
         """Change the flow's own fields."""
-        self.ledger = replace(self.ledger, **changes)
+        if any(getattr(self.ledger, name) != value for name, value in changes.items()):
+            self.ledger = replace(self.ledger, **changes)
 
     def attempts(self, step: int) -> Sequence[Attempt]:
         """Attempts seen of a step, oldest first."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import overload
 
 from jobflows.engine.ledger import Instant
@@ -25,4 +26,9 @@ def parse_rfc3339(text: str) -> Instant: ...
 def parse_rfc3339(text: None) -> None: ...
 def parse_rfc3339(text: str | None) -> Instant | None:
     """Read an instant; raises `ValueError` for what is not RFC 3339."""
-    return datetime.fromisoformat(text).timestamp() if text else None
+    return _parse(text) if text else None
+
+
+@lru_cache(maxsize=4096)  # each event of a Job tells its creation again
+def _parse(text: str) -> Instant:
+    return datetime.fromisoformat(text).timestamp()
