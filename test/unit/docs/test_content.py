@@ -90,10 +90,6 @@ def test_the_retry_policy_that_is_called_the_default_is_the_default() -> None:
     assert RetryPolicy.model_validate(yaml.safe_load(shown)["retryPolicy"]) == RetryPolicy()
 
 
-def test_the_readme_leaves_figures_to_those_who_measured() -> None:
-    assert "<!-- measured -->" in (ROOT / "README.md").read_text()
-
-
 def _generator() -> ModuleType:
     spec = importlib.util.spec_from_file_location("generate", DOCS / "generate.py")
     assert spec is not None
