@@ -12,7 +12,7 @@ from jobflows.api.validation import check
 from jobflows.engine import FlowPhase, Reason, StepPhase, edits
 from jobflows.engine.starts import APPROVED_PREFIX
 from jobflows.manifests import labels
-from unit.docs.pages import DOCS, ROOT, Page, pages
+from unit.docs.pages import DOCS, Page, pages
 
 _LINK = re.compile(r"\[[^\]\n]*\]\(([^)\s]+)\)")
 _CODE = re.compile(r"`{3,}.*?`{3,}|`[^`\n]*`", re.DOTALL)
