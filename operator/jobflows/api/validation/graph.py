@@ -126,9 +126,9 @@ def _cycles(graph: StepGraph) -> Iterator[list[int]]:
     """Yield a cycle of each strongly connected component, from its first step along parents."""
     import networkx as nx  # noqa: PLC0415 - 80 ms that only a flow with a cycle pays
 
-    def within(steps: set[int]) -> nx.DiGraph:
+    def within(steps: set[int]) -> "nx.DiGraph[int]":
         edges = ((step, parent) for step in steps for parent in graph.parents[step])
-        knot = nx.DiGraph()
+        knot: nx.DiGraph[int] = nx.DiGraph()
         knot.add_edges_from(edge for edge in edges if edge[1] in steps)
         return knot
 
