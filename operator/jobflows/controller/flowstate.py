@@ -33,6 +33,8 @@ class FlowState:
     resources_problem: str = ""
     invalid_generation: int = -1
     """Generation whose problems have been reported."""
+    status_cost: float = 0.0
+    """Seconds that the last write of the status took."""
     writing: asyncio.Lock = field(default_factory=asyncio.Lock)
     """Held while the status is written: one patch of a flow at a time."""
 

@@ -21,11 +21,13 @@ from jobflows.cluster.resources import JOBFLOWS
 from jobflows.cluster.transport import JSON_PATCH, TransportError
 from jobflows.controller.flowstate import FlowState
 from jobflows.controller.metrics import Metrics
-from jobflows.controller.pressure import Pressure
+from jobflows.controller.pressure import LONGEST, Pressure
 from jobflows.engine import conditions, write_status
 from jobflows.manifests.records import FlowRecord
 
 RETRY_SECONDS = 2.0
+SHARE = 0.05
+"""Part of the time that the API server may spend on one flow's status: a large one costs more."""
 
 log = logging.getLogger(__name__)
 
@@ -65,7 +67,9 @@ class StatusWriter:
         if urgent:
             delay = 0.0
         elif state.ledger_on_record is not None:  # a first word about a flow does not wait long
-            delay = self._pressure.stretch(self._period)
+            delay = max(
+                self._pressure.stretch(self._period), min(LONGEST, state.status_cost / SHARE)
+            )
         timer = asyncio.get_running_loop().call_later(delay, self._fire, state)
         self._due[state.uid] = (state, timer)
 
@@ -129,7 +133,8 @@ class StatusWriter:
         except TransportError:
             self._metrics.status_updated(loop.time() - started, ok=False)
             raise
-        self._metrics.status_updated(loop.time() - started, ok=True)
+        state.status_cost = loop.time() - started
+        self._metrics.status_updated(state.status_cost, ok=True)
         if state.record is not None:  # else it was deleted, or has left the selection, meanwhile
             self._flows.observe(self._flows.decode(answer))
 
