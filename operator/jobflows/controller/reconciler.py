@@ -111,25 +111,24 @@ class Reconciler:
             return
         self._load(state, flow, now)
         before = state.ledger or Ledger()
-        seen = state.observe(
-            now, peers=self._world.peers(state), window=self._settings.start_window
-        )
         try:
-            answer = plan(flow, before, seen, now)
+            answer = self._plan(state, flow, before, now)
             if _ends_something(answer, before):
                 await self._look_up(state)
                 now = self._clock.now()
                 state.sightings.look_again()
-                seen = state.observe(
-                    now, peers=self._world.peers(state), window=self._settings.start_window
-                )
-                answer = plan(flow, before, seen, now)
+                answer = self._plan(state, flow, before, now)
             if state.record is None:  # deleted while we asked
                 return
             await self._follow(state, flow, before, answer, now)
         except BaseException:
             state.sightings.look_again()
             raise
+
+    def _plan(self, state: FlowState, flow: CompiledFlow, before: Ledger, now: Instant) -> Plan:
+        """Ask the engine about the flow as it is seen now."""
+        peers, window = self._world.peers(state), self._settings.start_window
+        return plan(flow, before, state.observe(now, peers=peers, window=window), now)
 
     async def _follow(
         self, state: FlowState, flow: CompiledFlow, before: Ledger, answer: Plan, now: Instant
