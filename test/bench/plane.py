@@ -37,13 +37,15 @@ class _Jobs(msgspec.Struct):
 
 
 async def apply_crd(transport: Transport, crd: str) -> None:
-    """Create the CRD, or find it there, and wait until it is served."""
+    """Create the CRD, or bring the one that is there up to date, and wait until it is served."""
     client = Client(transport, Limiter(), rng=random.Random(0))
+    body = yaml.safe_load(crd)
     try:
-        await client.create(CRDS, None, yaml.safe_load(crd))
+        await client.create(CRDS, None, body)
     except ApiError as error:
         if not error.already_exists:
             raise
+        await client.patch(CRDS, None, body["metadata"]["name"], body)
     async with asyncio.timeout(30):
         while True:
             try:

@@ -19,7 +19,12 @@ StepName = Annotated[
     str, Field(json_schema_extra={"pattern": STEP_NAME_PATTERN, "maxLength": STEP_NAME_LENGTH})
 ]
 
-PASS_THROUGH = {"x-kubernetes-preserve-unknown-fields": True}
+PASS_THROUGH = {
+    "x-kubernetes-preserve-unknown-fields": True,
+    "x-kubernetes-map-type": "atomic",
+}
+"""An object that belongs as a whole to whoever wrote it: an owner for each of its leaves would
+double the size of a flow and the cost of each write to it."""
 
 
 class StepMetadata(Model):
@@ -56,7 +61,7 @@ class Step(Model):
 
     dependencies: Annotated[
         tuple[StepName, ...],
-        Field(max_length=MAX_STEPS, json_schema_extra={"x-kubernetes-list-type": "set"}),
+        Field(max_length=MAX_STEPS, json_schema_extra={"x-kubernetes-list-type": "atomic"}),
     ] = ()
     """Names of steps that must be done before this one starts."""
 

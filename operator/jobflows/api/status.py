@@ -10,7 +10,6 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from jobflows.api.base import Count, Model
-from jobflows.api.parameters import BY_NAME
 from jobflows.api.spec import MAX_STEPS, StepName
 
 Time = Annotated[str, Field(json_schema_extra={"format": "date-time"})]
@@ -183,6 +182,7 @@ class Status(Model):
     """How many steps are done."""
 
     steps: Annotated[
-        tuple[StepStatus, ...], Field(max_length=MAX_STEPS, json_schema_extra=BY_NAME)
+        tuple[StepStatus, ...],
+        Field(max_length=MAX_STEPS, json_schema_extra={"x-kubernetes-list-type": "atomic"}),
     ] = ()
     """Where each step stands."""
