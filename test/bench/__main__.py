@@ -2,7 +2,7 @@
 
 Both run each scenario in turn on the same simulated control plane, several times; the medians are
 compared. Absolute figures depend on the machine and on what else it does; the ratios do not. API
-writes are counted from the server's audit log, CPU from the operator's process.
+writes are counted from the server's audit log, CPU from the two processes.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import json
 import statistics
 import sys
 import tempfile
+import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -42,6 +43,7 @@ class Measured:
     operator_s_a_step: float
     writes_a_step: float
     cpu_s_per_1000_steps: float
+    loop_cpu_s_per_1000_steps: float
 
 
 def main() -> int:
@@ -123,12 +125,15 @@ class _Bench:
     async def measure(self, scenario: Scenario, rounds: int) -> Measured:
         """Run loop and operator in turn, each first in every other round, on a quiet cluster."""
         loops: list[float] = []
+        loop_cpu = 0.0
         runs: list[OperatorRun] = []
         for number in range(rounds):
             run = f"{scenario.name}-{number}"
             if number % 2:
                 runs.append(await self._operator(scenario, run))
+            before = time.process_time()
             loops.append(await self._loop(scenario, run))
+            loop_cpu += time.process_time() - before
             if not number % 2:
                 runs.append(await self._operator(scenario, run))
         steps = scenario.steps * rounds
@@ -143,6 +148,7 @@ class _Bench:
             operator_s_a_step=round(operator_s / scenario.steps, 4),
             writes_a_step=round(sum(run.writes for run in runs) / steps, 2),
             cpu_s_per_1000_steps=round(1000 * sum(run.cpu for run in runs) / steps, 2),
+            loop_cpu_s_per_1000_steps=round(1000 * loop_cpu / steps, 2),
         )
 
     async def _loop(self, scenario: Scenario, run: str) -> float:

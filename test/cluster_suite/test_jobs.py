@@ -42,7 +42,9 @@ def test_a_suspended_job_is_told_and_runs_when_it_is_released(kube: Kube) -> Non
 
 
 def test_a_job_carries_the_templates_fields_and_its_place_in_the_flow(kube: Kube) -> None:
-    template = job(container={"env": [{"name": "MINE", "value": "1"}]})
+    template = job(
+        container={"env": [{"name": "MINE", "value": "{{ flow.name }}-{{ step.attempt }}"}]}
+    )
     template["metadata"] = {"labels": {"team": "genomics"}}
     one = {"name": "a", "template": template, "metadata": {"annotations": {"note": "hi"}}}
     kube.apply(flow("full", one))
@@ -62,7 +64,7 @@ def test_a_job_carries_the_templates_fields_and_its_place_in_the_flow(kube: Kube
     assert (owner["kind"], owner["uid"], owner["controller"]) == ("JobFlow", uid, True)
     assert made["spec"]["backoffLimit"] == 0
     env = {variable["name"]: variable.get("value") for variable in container(made)["env"]}
-    assert env == {"JOBFLOW_FLOW": "full", "JOBFLOW_STEP": "a", "JOBFLOW_ATTEMPT": "1", "MINE": "1"}
+    assert env == {"MINE": "full-1"}
 
 
 def test_long_names_and_dots_still_make_jobs(kube: Kube) -> None:

@@ -1,4 +1,4 @@
-"""Placeholders: `{{ parameters.x }}` in the strings of a step.
+"""Placeholders: `{{ parameters.x }}` and `{{ step.attempt }}` in the strings of a step.
 
 Substitution walks the tree and replaces inside each string. It never makes text of the tree, so a
 value with quotes or braces stays the value of that one string and cannot add fields to a manifest
@@ -6,26 +6,41 @@ value with quotes or braces stays the value of that one string and cannot add fi
 never run as code.
 
 Spellings: `{{ parameters.x }}` and zen-flow's `{{.parameters.x}}`, `{{ .Parameters.x }}` and
-`${parameters.x}`. Any other `{{ … }}` or `${ … }` belongs to somebody else (a shell, Jinja) and is
-left alone. Called by the validator to find names and by `jobflows.manifests` to fill them in.
+`${parameters.x}`; for the facts of an attempt (`CONTEXT`) only `{{ step.name }}` and the like. Any
+other `{{ … }}` or `${ … }` belongs to somebody else (a shell, Jinja) and is left alone. Called by
+the validator to find names and by `jobflows.manifests` to fill them in.
 """
 
 import re
 from collections.abc import Mapping
 from typing import Any
 
+CONTEXT = ("flow.name", "flow.namespace", "step.name", "step.attempt")
+"""What an attempt may say about itself, in the template and metadata of its step."""
+
 _NAME = r"[A-Za-z0-9](?:[-_A-Za-z0-9]*[A-Za-z0-9])?"
 _PLACEHOLDER = re.compile(
     rf"\{{\{{\s*\.?[Pp]arameters\.({_NAME})\s*\}}\}}|\$\{{\.?[Pp]arameters\.({_NAME})\}}"
+    rf"|\{{\{{\s*({'|'.join(map(re.escape, CONTEXT))})\s*\}}\}}"
 )
-_START = re.compile(r"(?:\{\{-?\s*|\$\{\s*)\.?[Pp]arameters\b[^{}]{0,80}\}{0,2}")
+_START = re.compile(
+    r"(?:\{\{-?\s*|\$\{\s*)\.?[Pp]arameters\b[^{}]{0,80}\}{0,2}"
+    r"|\{\{-?\s*(?:flow|step)\.[^{}]{0,80}\}{0,2}"
+)
 
 
 def find(text: str) -> list[str]:
     """Return the parameter names that `text` mentions, in order, with repetitions."""
     if "{{" not in text and "${" not in text:
         return []
-    return [match[1] or match[2] for match in _PLACEHOLDER.finditer(text)]
+    return [name for match in _PLACEHOLDER.finditer(text) if (name := match[1] or match[2])]
+
+
+def find_context(text: str) -> list[str]:
+    """Return the members of `CONTEXT` that `text` mentions, in order, with repetitions."""
+    if "{{" not in text:
+        return []
+    return [match[3] for match in _PLACEHOLDER.finditer(text) if match[3]]
 
 
 def malformed(text: str) -> list[str]:
@@ -42,13 +57,14 @@ def substitute(value: Any, values: Mapping[str, str]) -> Any:
     """Return a copy of a tree of dicts, lists and strings with all placeholders replaced.
 
     Keys of dicts stay as they are. A part without placeholders is returned as it is, not copied.
-    A name that is not in `values` raises KeyError.
+    `values` holds parameters by name and the members of `CONTEXT` that apply. A name that
+    is not in `values` raises KeyError.
     """
     match value:
         case str():
             if "{{" not in value and "${" not in value:
                 return value
-            return _PLACEHOLDER.sub(lambda match: values[match[1] or match[2]], value)
+            return _PLACEHOLDER.sub(lambda match: values[match[1] or match[2] or match[3]], value)
         case dict():
             changed = {key: substitute(item, values) for key, item in value.items()}
             return value if all(changed[key] is value[key] for key in value) else changed

@@ -7,8 +7,10 @@ What the template says is kept; only this is added or changed:
 - `ttlSecondsAfterFinished` is taken off: the operator deletes the Job itself, after the outcome is
   on record;
 - `terminationMessagePolicy: FallbackToLogsOnError` where silent, so that `kubectl describe` can
-  tell why a step failed;
-- JOBFLOW_FLOW, JOBFLOW_STEP and JOBFLOW_ATTEMPT in every container.
+  tell why a step failed.
+
+Nothing more, because each field of a Job is stored, tracked and copied in some ten writes of the
+API server and its controllers for every attempt.
 """
 
 from __future__ import annotations
@@ -16,7 +18,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from jobflows.api.placeholders import substitute
+from jobflows.api.placeholders import CONTEXT, substitute
 from jobflows.api.policy import PodFailureRule
 from jobflows.engine import CompiledFlow
 from jobflows.manifests import labels
@@ -41,6 +43,7 @@ def build_job(
     job_spec: dict[str, Any] = dict(template.get("spec") or {})
     job_spec.pop("ttlSecondsAfterFinished", None)
     pod: dict[str, Any] = dict(job_spec.get("template") or {})
+    values = {**parameters, **_context(flow, spec.name, attempt)}
     marks = {
         **flow_labels(flow),
         labels.STEP: spec.name,
@@ -48,19 +51,19 @@ def build_job(
     }
     maps = config_map_names(flow.name, flow.resources)
     references = referenced_parameters(spec.inputs.parameters, maps)
-    pod_metadata = substitute(pod.get("metadata") or {}, parameters)
+    pod_metadata = substitute(pod.get("metadata") or {}, values)
     pod["metadata"] = {
         **pod_metadata,
         "labels": {**(pod_metadata.get("labels") or {}), **marks},
     }
-    pod["spec"] = _pod_spec(flow, pod.get("spec") or {}, parameters, references, _env(marks, flow))
+    pod["spec"] = _pod_spec(flow, pod.get("spec") or {}, values, references)
     job_spec = {
-        **substitute({k: v for k, v in job_spec.items() if k != "template"}, parameters),
+        **substitute({k: v for k, v in job_spec.items() if k != "template"}, values),
         "template": pod,
     }
     _settle_failure_policy(flow, job_spec)
-    metadata = substitute(template.get("metadata") or {}, parameters)
-    own = substitute(spec.metadata.model_dump(), parameters)
+    metadata = substitute(template.get("metadata") or {}, values)
+    own = substitute(spec.metadata.model_dump(), values)
     annotations = {**(metadata.get("annotations") or {}), **own["annotations"]}
     return {
         "apiVersion": "batch/v1",
@@ -76,12 +79,9 @@ def build_job(
     }
 
 
-def _env(marks: Mapping[str, str], flow: CompiledFlow) -> list[dict[str, str]]:
-    return [
-        {"name": "JOBFLOW_FLOW", "value": flow.name},
-        {"name": "JOBFLOW_STEP", "value": marks[labels.STEP]},
-        {"name": "JOBFLOW_ATTEMPT", "value": marks[labels.ATTEMPT]},
-    ]
+def _context(flow: CompiledFlow, step: str, attempt: int) -> dict[str, str]:
+    facts = (flow.name, flow.namespace, step, str(attempt))
+    return dict(zip(CONTEXT, facts, strict=True))
 
 
 def _pod_spec(
@@ -89,7 +89,6 @@ def _pod_spec(
     template: Mapping[str, Any],
     values: Mapping[str, str],
     references: Mapping[str, Referenced],
-    env: list[dict[str, str]],
 ) -> dict[str, Any]:
     groups = ("initContainers", "containers")
     pod: dict[str, Any] = substitute({k: v for k, v in template.items() if k not in groups}, values)
@@ -99,8 +98,7 @@ def _pod_spec(
     for group in groups:
         if template.get(group):
             pod[group] = [
-                _container(container, values, references, env, maps)
-                for container in template[group]
+                _container(container, values, references, maps) for container in template[group]
             ]
     if pod.get("volumes"):
         pod["volumes"] = [_rename(volume, maps, claims) for volume in pod["volumes"]]
@@ -111,15 +109,11 @@ def _container(
     template: Mapping[str, Any],
     values: Mapping[str, str],
     references: Mapping[str, Referenced],
-    env: list[dict[str, str]],
     maps: Mapping[str, str],
 ) -> dict[str, Any]:
     container = fill_container(template, values, references)
-    own = {variable.get("name") for variable in container.get("env") or ()}
-    container["env"] = [
-        *(variable for variable in env if variable["name"] not in own),
-        *(_rename(variable, maps, {}) for variable in container.get("env") or ()),
-    ]
+    if container.get("env"):
+        container["env"] = [_rename(variable, maps, {}) for variable in container["env"]]
     if container.get("envFrom"):
         container["envFrom"] = [_rename(source, maps, {}) for source in container["envFrom"]]
     container.setdefault("terminationMessagePolicy", "FallbackToLogsOnError")

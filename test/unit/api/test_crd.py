@@ -82,7 +82,7 @@ def test_lists_merge_by_name() -> None:
     assert steps["x-kubernetes-list-type"] == "map"
     assert steps["x-kubernetes-list-map-keys"] == ["name"]
     assert (steps["minItems"], steps["maxItems"]) == (1, 10_000)
-    assert STEP["properties"]["dependencies"]["x-kubernetes-list-type"] == "set"
+    assert STEP["properties"]["dependencies"]["x-kubernetes-list-type"] == "atomic"
     assert STATUS["conditions"]["x-kubernetes-list-map-keys"] == ["type"]
     for path, node in nodes(SCHEMA):
         if node["type"] == "array":

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from jobflows.api.jsonpath import JSONPathError, compile_path, query, split_step_path
-from jobflows.api.placeholders import find, malformed, substitute
+from jobflows.api.placeholders import CONTEXT, find, find_context, malformed, substitute
 
 
 @pytest.mark.parametrize(
@@ -47,6 +47,20 @@ def test_other_braces_are_left_alone(text: str) -> None:
     ["{{ parameters.x | upper }}", "${parameters.x:-1}", "{{ parameters.}}", "{{- parameters.x }}"],
 )
 def test_what_only_looks_like_a_placeholder_is_named(text: str) -> None:
+    assert malformed(f"a {text} b") == [text]
+
+
+def test_the_facts_of_an_attempt_are_found_apart_from_parameters() -> None:
+    text = " ".join(f"{{{{ {name} }}}}" for name in CONTEXT) + " {{ parameters.x }} ${step.name}"
+    assert find(text) == ["x"]
+    assert find_context(text) == list(CONTEXT)
+    values = {"x": "V", **{name: name.upper() for name in CONTEXT}}
+    filled = "FLOW.NAME FLOW.NAMESPACE STEP.NAME STEP.ATTEMPT V ${step.name}"
+    assert substitute(text, values) == filled
+
+
+@pytest.mark.parametrize("text", ["{{ step.atempt }}", "{{ flow.name | upper }}", "{{step.}}"])
+def test_a_misspelt_fact_of_an_attempt_is_named(text: str) -> None:
     assert malformed(f"a {text} b") == [text]
 
 

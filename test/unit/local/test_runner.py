@@ -40,7 +40,7 @@ def test_a_failed_step_skips_its_descendants_and_says_why(tmp_path: Path) -> Non
 
 
 def test_retries_are_new_attempts_with_logs_of_their_own(tmp_path: Path) -> None:
-    script = 'echo "try $JOBFLOW_ATTEMPT"; [ "$JOBFLOW_ATTEMPT" = 2 ]'
+    script = 'echo "try {{ step.attempt }}"; [ {{ step.attempt }} = 2 ]'
     backoff = {"duration": "10ms"}
     ran = run_flow(tmp_path, step("flaky", script, retryPolicy={"limit": 2, "backoff": backoff}))
     assert (ran["flaky"].phase, ran["flaky"].attempt) == (StepPhase.SUCCEEDED, 2)

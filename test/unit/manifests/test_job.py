@@ -56,11 +56,6 @@ def test_the_least_template_becomes_a_whole_job() -> None:
                         {
                             "name": "main",
                             "image": "busybox:1.36",
-                            "env": [
-                                {"name": "JOBFLOW_FLOW", "value": "flow"},
-                                {"name": "JOBFLOW_STEP", "value": "one"},
-                                {"name": "JOBFLOW_ATTEMPT", "value": "3"},
-                            ],
                             "terminationMessagePolicy": "FallbackToLogsOnError",
                         }
                     ],
@@ -72,7 +67,10 @@ def test_the_least_template_becomes_a_whole_job() -> None:
 
 def test_what_the_template_says_is_kept() -> None:
     said = template(
-        {"terminationMessagePolicy": "File", "env": [{"name": "JOBFLOW_STEP", "value": "mine"}]},
+        {
+            "terminationMessagePolicy": "File",
+            "env": [{"name": "STEP", "value": "{{ step.name }} {{ step.attempt }}"}],
+        },
         pod={"restartPolicy": "OnFailure", "nodeSelector": {"gpu": "yes"}},
         backoffLimit=4,
         parallelism=2,
@@ -96,7 +94,7 @@ def test_what_the_template_says_is_kept() -> None:
     assert pod(job)["nodeSelector"] == {"gpu": "yes"}
     container = pod(job)["containers"][0]
     assert container["terminationMessagePolicy"] == "File"
-    assert [v["value"] for v in container["env"] if v["name"] == "JOBFLOW_STEP"] == ["mine"]
+    assert container["env"] == [{"name": "STEP", "value": "one 1"}]
 
 
 def test_our_labels_win_over_those_of_the_template() -> None:

@@ -6,7 +6,7 @@ from typing import Any
 from jobflows.api.jsonpath import CURE, JSONPathError, compile_path, split_step_path
 from jobflows.api.model import JobFlow
 from jobflows.api.parameters import InputParameter
-from jobflows.api.placeholders import find, malformed
+from jobflows.api.placeholders import CONTEXT, find, find_context, malformed
 from jobflows.api.spec import Step
 from jobflows.api.validation.graph import StepGraph, unknown_step
 from jobflows.api.validation.order import Demand
@@ -127,8 +127,13 @@ def _string(
                 f"parameter '{name}' comes from a {by_kubelet[name]}, which only the kubelet reads",
                 "Use it in command, args or env[].value of a container, nowhere else",
             )
+    if path[3] not in ("template", "metadata"):
+        for name in dict.fromkeys(find_context(text)):
+            problem = f"{{{{ {name} }}}} is known to the step's Job only"
+            yield Problem(path, problem, "Use it in the step's template or metadata")
     for fragment in malformed(text):
-        cure = "Write {{ parameters.name }}, without functions or defaults"
+        known_facts = ", ".join(CONTEXT)
+        cure = f"Write {{{{ parameters.name }}}} or one of {known_facts}, without functions"
         yield Problem(path, f"'{fragment}' is not a placeholder", cure)
 
 
