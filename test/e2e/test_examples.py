@@ -24,6 +24,7 @@ def test_no_example_is_forgotten() -> None:
         "retries",
         "conditional",
         "parameters",
+        "templates",
     }
     assert {path.stem for path in EXAMPLES.glob("*.yaml")} == tested
 
@@ -95,3 +96,16 @@ def test_parameters(kube: Kube) -> None:
     kube.ends("parameters")
     assert logs(kube, "parameters", "greet") == "Hello, Ada!"
     assert kube.get("configmap", "parameters-settings")["data"]["punctuation"] == "!"
+
+
+def test_templates(kube: Kube) -> None:
+    _apply(kube, "templates")
+    done = steps(kube.ends("templates"))
+    assert {name: step["outputs"]["rows"] for name, step in done.items()} == {
+        "north": "12",
+        "south": "30",
+        "both": "30",
+        "again": "0",
+    }
+    assert logs(kube, "templates", "both") == "counting both of 2026-01-31 on 2026-01-31"
+    ran_in_order(kube, "templates")

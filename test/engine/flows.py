@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from jobflows.api.validation import check
@@ -71,6 +71,7 @@ def flow(
     suspend: bool = False,
     parameters: Mapping[str, str] | None = None,
     volumes: tuple[str, ...] = (),
+    templates: Sequence[Mapping[str, Any]] = (),
     **policy: Any,
 ) -> CompiledFlow:
     """Compile a flow of `steps`; other keywords are fields of its executionPolicy."""
@@ -93,6 +94,7 @@ def flow(
             "parameters": [{"name": n, "value": v} for n, v in (parameters or {}).items()],
             "executionPolicy": policy,
             "resourceTemplates": {"volumeClaimTemplates": claims},
+            "templates": list(templates),
             "steps": list(steps),
         },
     }

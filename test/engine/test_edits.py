@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from engine.flows import flow, step
 from engine.outcomes import fail, hang, succeed
 from engine.world import World
-from jobflows.engine import Event, FlowPhase, Reason
+from jobflows.engine import CompiledFlow, Event, FlowPhase, Reason
 
 
 def told(events: list[Event]) -> list[tuple[str, str, str]]:
@@ -160,3 +162,26 @@ def test_many_new_steps_make_one_short_event() -> None:
 
     assert len(events) == 1
     assert events[0].message.endswith("and 40 more")
+
+
+def test_a_changed_template_is_told_once_and_followed_by_what_starts_later() -> None:
+    def user(name: str, needs: str = "") -> dict[str, Any]:
+        made = step(name, needs, templateRef="work")
+        del made["template"]
+        return made
+
+    def version(image: str) -> CompiledFlow:
+        work = {"name": "work", "template": step(image)["template"]}
+        work["template"]["spec"]["template"]["spec"]["containers"][0]["image"] = image
+        return flow(user("a"), user("b", "a"), user("c", "b"), templates=[work])
+
+    world = World(version("old"), b=succeed(10)).run(5)
+    events = world.edit(version("new"))
+    world.finish()
+
+    assert [event.step for event in events] == [""]
+    assert events[0].message.startswith("changed templates: work;")
+    assert (
+        world.flow.steps[2].template["spec"]["template"]["spec"]["containers"][0]["image"] == "new"
+    )
+    assert [name for name, _, _ in world.starts] == ["a", "b", "c"]

@@ -9,7 +9,9 @@ dropped, exclusive bounds made inclusive, opaque objects marked to be preserved.
 
 Defaults are put into the schema for what exists once in a flow, and not inside `steps`: the API
 server would write them into each of 10,000 steps, which is 400 KB of the 1.5 MB that etcd takes.
-The models apply the same defaults when a flow is read, so nothing depends on this.
+Nor are they in a `retryPolicy`, where a default that is written down would count as set and hide
+the same field of the level above. The models apply the same defaults when a flow is read, so
+nothing depends on this.
 
 Checks in CEL are the cheap ones only. "A dependency exists" and "no cycle" exceed the API server's
 cost budget at any useful size; `jobflows.api.validation` makes them.
@@ -36,6 +38,8 @@ _COPIED = (
     "x-kubernetes-preserve-unknown-fields"
 )
 _KEYS = tuple(_COPIED.split())
+
+_WITHOUT_DEFAULTS = ("steps", "templates", "retryPolicy")
 
 _COLUMNS = (
     {"name": "Phase", "type": "string", "jsonPath": ".status.phase"},
@@ -133,7 +137,7 @@ class _Builder:
         return out
 
     def _property(self, name: str, schema: Schema, *, defaults: bool) -> Schema:
-        defaults = defaults and name != "steps"
+        defaults = defaults and name not in _WITHOUT_DEFAULTS
         out = self.build(schema, defaults=defaults)
         default = schema.get("default")
         if isinstance(default, str | int | float) and "description" in out:

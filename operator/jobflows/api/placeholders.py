@@ -1,4 +1,4 @@
-"""Placeholders: `{{ parameters.x }}` and `{{ step.attempt }}` in the strings of a step.
+"""Placeholders in a step's strings: `{{ parameters.x }}`, `{{ arguments.x }}`, `{{ step.name }}`.
 
 Substitution walks the tree and replaces inside each string. It never makes text of the tree, so a
 value with quotes or braces stays the value of that one string and cannot add fields to a manifest
@@ -6,26 +6,30 @@ value with quotes or braces stays the value of that one string and cannot add fi
 never run as code.
 
 Spellings: `{{ parameters.x }}` and zen-flow's `{{.parameters.x}}`, `{{ .Parameters.x }}` and
-`${parameters.x}`; for the facts of an attempt (`CONTEXT`) only `{{ step.name }}` and the like. Any
-other `{{ … }}` or `${ … }` belongs to somebody else (a shell, Jinja) and is left alone. Called by
-the validator to find names and by `jobflows.manifests` to fill them in.
+`${parameters.x}`; for the arguments of a template and the facts of an attempt (`CONTEXT`) only
+`{{ arguments.x }}`, `{{ step.name }}` and the like. Any other `{{ … }}` or `${ … }` belongs to
+somebody else (a shell, Jinja) and is left alone. Called by the validator to find names and by
+`jobflows.manifests` to fill them in.
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 CONTEXT = ("flow.name", "flow.namespace", "step.name", "step.attempt")
 """What an attempt may say about itself, in the template and metadata of its step."""
 
+ARGUMENTS = "arguments."
+"""What the name of an argument has in front of it, in a placeholder and in `values`."""
+
 _NAME = r"[A-Za-z0-9](?:[-_A-Za-z0-9]*[A-Za-z0-9])?"
 _PLACEHOLDER = re.compile(
     rf"\{{\{{\s*\.?[Pp]arameters\.({_NAME})\s*\}}\}}|\$\{{\.?[Pp]arameters\.({_NAME})\}}"
-    rf"|\{{\{{\s*({'|'.join(map(re.escape, CONTEXT))})\s*\}}\}}"
+    rf"|\{{\{{\s*({'|'.join(map(re.escape, CONTEXT))}|arguments\.{_NAME})\s*\}}\}}"
 )
 _START = re.compile(
     r"(?:\{\{-?\s*|\$\{\s*)\.?[Pp]arameters\b[^{}]{0,80}\}{0,2}"
-    r"|\{\{-?\s*(?:flow|step)\.[^{}]{0,80}\}{0,2}"
+    r"|\{\{-?\s*(?:flow|step|arguments)\.[^{}]{0,80}\}{0,2}"
 )
 
 
@@ -38,9 +42,34 @@ def find(text: str) -> list[str]:
 
 def find_context(text: str) -> list[str]:
     """Return the members of `CONTEXT` that `text` mentions, in order, with repetitions."""
-    if "{{" not in text:
-        return []
-    return [match[3] for match in _PLACEHOLDER.finditer(text) if match[3]]
+    return [name for name in _others(text) if name in CONTEXT]
+
+
+def find_arguments(text: str) -> list[str]:
+    """Return the names of the arguments that `text` mentions, in order, with repetitions."""
+    return [name.removeprefix(ARGUMENTS) for name in _others(text) if name.startswith(ARGUMENTS)]
+
+
+def _others(text: str) -> Iterator[str]:
+    if "{{" in text:
+        yield from (match[3] for match in _PLACEHOLDER.finditer(text) if match[3])
+
+
+def has_any(text: str) -> bool:
+    """Whether the value of `text` depends on a placeholder."""
+    return _PLACEHOLDER.search(text) is not None
+
+
+def pieces(text: str) -> Iterator[tuple[str, str]]:
+    """Take `text` apart: pairs of what stands before a placeholder, and its name in `values`.
+
+    The name of the last pair is empty.
+    """
+    end = 0
+    for match in _PLACEHOLDER.finditer(text):
+        yield text[end : match.start()], match[1] or match[2] or match[3]
+        end = match.end()
+    yield text[end:], ""
 
 
 def malformed(text: str) -> list[str]:
@@ -57,8 +86,8 @@ def substitute(value: Any, values: Mapping[str, str]) -> Any:
     """Return a copy of a tree of dicts, lists and strings with all placeholders replaced.
 
     Keys of dicts stay as they are. A part without placeholders is returned as it is, not copied.
-    `values` holds parameters by name and the members of `CONTEXT` that apply. A name that
-    is not in `values` raises KeyError.
+    `values` holds parameters by name, arguments as `arguments.<name>`, and the members of `CONTEXT`
+    that apply. A name that is not in `values` raises KeyError.
     """
     match value:
         case str():

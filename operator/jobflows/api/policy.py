@@ -75,6 +75,12 @@ class ExecutionPolicy(Model):
     pod_failure_policy: PodFailurePolicy | None = None
     """Rules on the exit codes of failed containers."""
 
+    retry_policy: "RetryPolicy | None" = None
+    """Default of all steps' retryPolicy; a field that the template or the step sets replaces the one given here. Not to be mixed up with backoffLimit, which limits the retries of all steps together."""  # noqa: E501 - one sentence of kubectl explain
+
+    timeout_seconds: Seconds | None = None
+    """Default of all Job steps' timeoutSeconds, which limits one attempt. Not to be mixed up with activeDeadlineSeconds, which limits the flow."""  # noqa: E501 - one sentence of kubectl explain
+
 
 class Backoff(Model):
     """How long to wait before a retry."""

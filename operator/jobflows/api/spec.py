@@ -11,6 +11,7 @@ from jobflows.api.policy import ExecutionPolicy, RetryPolicy
 StepType = Literal["Job", "Manual"]
 
 MAX_STEPS = 10_000
+MAX_TEMPLATES = 256
 
 STEP_NAME_PATTERN = r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$"
 STEP_NAME_LENGTH = 63
@@ -42,16 +43,18 @@ class Step(Model):
 
     cel = (
         Rule(
-            "(has(self.type) && self.type == 'Manual') != has(self.template)",
-            "a Job step needs a template, a Manual step must not have one",
+            "(has(self.template) ? 1 : 0) + (has(self.templateRef) ? 1 : 0)"
+            " == (has(self.type) && self.type == 'Manual' ? 0 : 1)",
+            "a Job step needs a template or a templateRef, a Manual step must have neither",
         ),
+        Rule("has(self.templateRef) || !has(self.arguments)", "arguments need a templateRef"),
     )
 
     name: StepName
     """Name, unique in the flow: lower-case letters, digits and dashes, at most 63."""
 
     type: StepType = "Job"
-    """Job: runs `template`. Manual: waits for annotation approved.workflow.kube-zen.io/<step>."""
+    """Job: runs its template. Manual: waits for annotation approved.workflow.kube-zen.io/<step>."""
 
     message: Annotated[str, Field(max_length=1024)] | None = None
     """Shown while a Manual step waits."""
@@ -72,19 +75,44 @@ class Step(Model):
     """Whether dependents run although this step failed."""
 
     timeout_seconds: Seconds | None = None
-    """Seconds an attempt may run before it is stopped and counts as failed."""
+    """Seconds an attempt may run before it is stopped and counts as failed. Absent: as the template says, or executionPolicy; a Manual step waits for ever."""  # noqa: E501 - one sentence of kubectl explain
 
     retry_policy: RetryPolicy | None = None
-    """Retries of failed attempts. Absent: none."""
+    """Retries of failed attempts. A field that is absent is taken from the template, then from executionPolicy. Absent everywhere: no retries."""  # noqa: E501 - one sentence of kubectl explain
 
     template: Annotated[Opaque, Field(json_schema_extra=PASS_THROUGH)] | None = None
     """A batch/v1 Job; its metadata.name and namespace are replaced."""
+
+    template_ref: StepName | None = None
+    """Name of one of spec.templates, instead of a template."""
+
+    arguments: dict[str, str] = Field(default_factory=dict)
+    """Values for `{{ arguments.x }}` of the template named by templateRef; may contain `{{ parameters.y }}`, also of the step's inputs."""  # noqa: E501 - one sentence of kubectl explain
 
     inputs: Inputs = Inputs()
     """Values that enter the step."""
 
     outputs: Outputs = Outputs()
-    """Values that leave the step."""
+    """Values that leave the step, besides those of the template named by templateRef."""
+
+
+class StepTemplate(Model):
+    """A Job that many steps share, with what they have in common."""
+
+    name: StepName
+    """Name, unique among templates: lower-case letters, digits and dashes, at most 63."""
+
+    template: Annotated[Opaque, Field(json_schema_extra=PASS_THROUGH)]
+    """A batch/v1 Job, as in a step; `{{ arguments.x }}` stands for an argument of the step."""
+
+    timeout_seconds: Seconds | None = None
+    """Default of timeoutSeconds of the steps that use this template."""
+
+    retry_policy: RetryPolicy | None = None
+    """Default of retryPolicy of the steps that use this template, field by field."""
+
+    outputs: Outputs = Outputs()
+    """Values that leave each step that uses this template; a step may replace them by name."""
 
 
 class ResourceTemplates(Model):
@@ -119,6 +147,11 @@ class Spec(Model):
 
     resource_templates: ResourceTemplates = ResourceTemplates()
     """Objects created before the first step and deleted with the flow."""
+
+    templates: Annotated[
+        tuple[StepTemplate, ...], Field(max_length=MAX_TEMPLATES, json_schema_extra=BY_NAME)
+    ] = ()
+    """Jobs that steps share by templateRef, so that 10,000 steps fit in one object."""
 
     steps: Annotated[
         tuple[Step, ...],

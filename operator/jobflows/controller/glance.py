@@ -64,6 +64,7 @@ class _Spec(msgspec.Struct, rename="camel"):
 
 class _Steps(msgspec.Struct):
     steps: list[_Step] = []
+    templates: list[_Step] = []
 
 
 _decode_spec = msgspec.json.Decoder(_Spec).decode
@@ -90,7 +91,8 @@ def glance_status(record: FlowRecord) -> Status:
 def promises_job_ttl(record: FlowRecord) -> bool:
     """Whether a template asks for its Job to be deleted some time after it has finished."""
     try:
-        steps = _decode_steps(record.spec).steps
+        spec = _decode_steps(record.spec)
     except msgspec.DecodeError:
         return False
-    return any(step.template.spec.ttlSecondsAfterFinished is not None for step in steps)
+    owners = (*spec.templates, *spec.steps)
+    return any(owner.template.spec.ttlSecondsAfterFinished is not None for owner in owners)

@@ -131,7 +131,7 @@ class Sightings:
         if index is None:
             self._unknown.add(step)
             return True
-        wants_output = bool(self._flow.steps[index].spec.outputs.parameters)
+        wants_output = bool(self._flow.steps[index].outputs)
         attempts = self._observe(step, wants_output=wants_output, now=now)
         self._rechecks.pop(step, None)
         if attempts and attempts[-1].recheck_at is not None:

@@ -107,7 +107,7 @@ def _charge(draft: Draft, step: int, number: int) -> StepRecord:
 
 def _set_timers(draft: Draft, step: int, attempt: Attempt) -> None:
     started = draft.records[step].attempt_started
-    timeout = draft.flow.steps[step].spec.timeout_seconds
+    timeout = draft.flow.steps[step].timeout
     if timeout is None or started is None or not attempt.is_live:
         return
     if started + timeout > draft.now:
@@ -115,7 +115,7 @@ def _set_timers(draft: Draft, step: int, attempt: Attempt) -> None:
 
 
 def _check_timeout(draft: Draft, step: int, attempt: Attempt) -> None:
-    timeout = draft.flow.steps[step].spec.timeout_seconds
+    timeout = draft.flow.steps[step].timeout
     started = draft.records[step].attempt_started
     if timeout is None or started is None or draft.now < started + timeout:
         return

@@ -47,6 +47,10 @@ def edit(old: CompiledFlow, new: CompiledFlow, ledger: Ledger) -> tuple[Ledger, 
     if old.suspend != new.suspend:
         words = "suspended: no new step starts" if new.suspend else "resumed: steps start again"
         events.append(Event(APPLIED, words))
+    changed = [name for name, t in new.templates.items() if old.templates.get(name, t) != t]
+    if changed:
+        words = f"changed templates: {_names(changed)}; attempts that start from now on follow them"
+        events.append(Event(APPLIED, words))
     if old.policy != new.policy:
         events.append(Event(APPLIED, "executionPolicy changed"))
     return rebase(new, ledger, _by_name(old, ledger)), tuple(events)

@@ -8,10 +8,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from jobflows.api import cascade
+from jobflows.api.base import Opaque
 from jobflows.api.expressions import Expression
 from jobflows.api.model import JobFlow
+from jobflows.api.parameters import OutputParameter
 from jobflows.api.policy import ExecutionPolicy, PodFailureRule, RetryPolicy
-from jobflows.api.spec import ResourceTemplates, Step
+from jobflows.api.spec import ResourceTemplates, Spec, Step, StepTemplate
 from jobflows.dag import Graph
 
 NO_RETRIES = RetryPolicy(limit=0)
@@ -19,16 +22,21 @@ NO_RETRIES = RetryPolicy(limit=0)
 
 @dataclass(frozen=True, slots=True)
 class CompiledStep:
-    """One step with its defaults applied.
+    """One step with its defaults applied, from its template and from the flow.
 
-    `job_ttl` is the template's own `ttlSecondsAfterFinished`: the operator keeps that promise
-    itself, because Kubernetes would delete a Job before its outcome is on record.
+    `template` is the Job's, its own or the one it shares (then it is the same object in each of
+    these steps). `timeout` is in seconds. `job_ttl` is the Job's own `ttlSecondsAfterFinished`: the
+    operator keeps that promise itself, because Kubernetes would delete a Job before its outcome is
+    on record.
     """
 
     index: int
     spec: Step
     when: Expression | None
+    template: Opaque
     retry: RetryPolicy
+    timeout: int | None
+    outputs: tuple[OutputParameter, ...]
     job_ttl: float | None
 
     @property
@@ -56,6 +64,7 @@ class CompiledFlow:
     failure_rules: tuple[PodFailureRule, ...]
     parameters: Mapping[str, str]
     resources: ResourceTemplates
+    templates: Mapping[str, StepTemplate]
     graph: Graph
     steps: tuple[CompiledStep, ...]
     steps_with_ttl: tuple[int, ...]
@@ -69,7 +78,8 @@ class CompiledFlow:
     def compile(cls, flow: JobFlow, *, created: float = 0.0) -> CompiledFlow:
         """Compile a flow that the validator has passed."""
         spec = flow.spec
-        steps = tuple(_compile_step(i, step) for i, step in enumerate(spec.steps))
+        templates = cascade.by_name(spec.templates)
+        steps = tuple(_compile_step(spec, templates, i, s) for i, s in enumerate(spec.steps))
         policy = spec.execution_policy
         rules = policy.pod_failure_policy
         return cls(
@@ -84,18 +94,31 @@ class CompiledFlow:
             failure_rules=rules.rules if rules else (),
             parameters={parameter.name: parameter.value for parameter in spec.parameters},
             resources=spec.resource_templates,
+            templates=templates,
             graph=Graph.build((step.name, step.dependencies) for step in spec.steps),
             steps=steps,
             steps_with_ttl=tuple(step.index for step in steps if step.job_ttl is not None),
         )
 
 
-def _compile_step(index: int, step: Step) -> CompiledStep:
-    ttl = ((step.template or {}).get("spec") or {}).get("ttlSecondsAfterFinished")
+def _compile_step(
+    spec: Spec, templates: Mapping[str, StepTemplate], index: int, step: Step
+) -> CompiledStep:
+    shared = templates[step.template_ref] if step.template_ref is not None else None
+    job = (shared.template if shared else step.template) or {}
+    ttl = (job.get("spec") or {}).get("ttlSecondsAfterFinished")
+    retry = cascade.retry_policy(
+        spec.execution_policy.retry_policy,
+        shared.retry_policy if shared else None,
+        step.retry_policy,
+    )
     return CompiledStep(
         index=index,
         spec=step,
         when=Expression.parse(step.when) if step.when is not None else None,
-        retry=step.retry_policy or NO_RETRIES,
+        template=job,
+        retry=retry or NO_RETRIES,
+        timeout=cascade.timeout_seconds(spec, shared, step),
+        outputs=cascade.outputs(shared, step),
         job_ttl=float(ttl) if ttl is not None else None,
     )

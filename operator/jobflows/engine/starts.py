@@ -93,8 +93,8 @@ def _ask(draft: Draft, step: CompiledStep) -> None:
         started=draft.now,
         attempt_started=draft.now,
     )
-    if step.spec.timeout_seconds is not None:
-        draft.frontier.set_timer(draft.now + step.spec.timeout_seconds, step.index)
+    if step.timeout is not None:
+        draft.frontier.set_timer(draft.now + step.timeout, step.index)
     hint = f'approve with the annotation {APPROVED_PREFIX}{step.name}="true", or "false" to reject'
     draft.event(Reason.AWAITING_APPROVAL, f"{words} ({hint})", step.index)
     decide(draft, step.index)
@@ -107,7 +107,7 @@ def decide(draft: Draft, i: int) -> None:
     if record.phase is not StepPhase.PENDING_APPROVAL:
         return
     answer = draft.seen.approvals.get(step.name)
-    timeout = step.spec.timeout_seconds
+    timeout = step.timeout
     if answer is True:
         draft.finish(i, StepPhase.SUCCEEDED, Reason.APPROVED, "approved")
         draft.event(Reason.APPROVED, "approved", i)

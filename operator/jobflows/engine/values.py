@@ -56,12 +56,11 @@ def read_outputs(step: CompiledStep, output: str | None) -> Mapping[str, str]:
 
     Raises `ValueUnavailableError` when one is missing.
     """
-    parameters = step.spec.outputs.parameters
-    if not parameters:
+    if not step.outputs:
         return {}
     document = _document(output or "")
     values = {}
-    for parameter in parameters:
+    for parameter in step.outputs:
         path = parameter.value_from.json_path
         try:
             value = jsonpath.query(path, document)

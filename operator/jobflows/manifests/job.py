@@ -22,7 +22,12 @@ from jobflows.api.placeholders import CONTEXT, substitute
 from jobflows.api.policy import PodFailureRule
 from jobflows.engine import CompiledFlow
 from jobflows.manifests import labels
-from jobflows.manifests.parameters import Referenced, fill_container, referenced_parameters
+from jobflows.manifests.parameters import (
+    Referenced,
+    argument_values,
+    fill_container,
+    referenced_parameters,
+)
 from jobflows.manifests.resources import (
     claim_names,
     config_map_names,
@@ -38,12 +43,13 @@ def build_job(
 
     `parameters` are the step's values by name, as the plan resolved them.
     """
-    spec = flow.steps[step].spec
-    template = spec.template or {}
+    compiled = flow.steps[step]
+    spec, template = compiled.spec, compiled.template
     job_spec: dict[str, Any] = dict(template.get("spec") or {})
     job_spec.pop("ttlSecondsAfterFinished", None)
     pod: dict[str, Any] = dict(job_spec.get("template") or {})
     values = {**parameters, **_context(flow, spec.name, attempt)}
+    values |= argument_values(spec.arguments, values)
     marks = {
         **flow_labels(flow),
         labels.STEP: spec.name,
@@ -56,7 +62,7 @@ def build_job(
         **pod_metadata,
         "labels": {**(pod_metadata.get("labels") or {}), **marks},
     }
-    pod["spec"] = _pod_spec(flow, pod.get("spec") or {}, values, references)
+    pod["spec"] = _pod_spec(flow, pod.get("spec") or {}, values, references, spec.arguments)
     job_spec = {
         **substitute({k: v for k, v in job_spec.items() if k != "template"}, values),
         "template": pod,
@@ -89,6 +95,7 @@ def _pod_spec(
     template: Mapping[str, Any],
     values: Mapping[str, str],
     references: Mapping[str, Referenced],
+    arguments: Mapping[str, str],
 ) -> dict[str, Any]:
     groups = ("initContainers", "containers")
     pod: dict[str, Any] = substitute({k: v for k, v in template.items() if k not in groups}, values)
@@ -98,20 +105,15 @@ def _pod_spec(
     for group in groups:
         if template.get(group):
             pod[group] = [
-                _container(container, values, references, maps) for container in template[group]
+                _container(fill_container(container, values, references, arguments), maps)
+                for container in template[group]
             ]
     if pod.get("volumes"):
         pod["volumes"] = [_rename(volume, maps, claims) for volume in pod["volumes"]]
     return pod
 
 
-def _container(
-    template: Mapping[str, Any],
-    values: Mapping[str, str],
-    references: Mapping[str, Referenced],
-    maps: Mapping[str, str],
-) -> dict[str, Any]:
-    container = fill_container(template, values, references)
+def _container(container: dict[str, Any], maps: Mapping[str, str]) -> dict[str, Any]:
     if container.get("env"):
         container["env"] = [_rename(variable, maps, {}) for variable in container["env"]]
     if container.get("envFrom"):

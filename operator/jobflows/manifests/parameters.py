@@ -4,7 +4,7 @@ Two kinds of places: in a container's command, args and env, Kubernetes itself e
 so a value is escaped there (`$` becomes `$$`) and cannot reach for another variable; everywhere
 else it stands as it is. A parameter that comes from a ConfigMap or Secret never has its value
 here: the container gets an environment variable that the kubelet fills, and the placeholder
-becomes a reference to it.
+becomes a reference to it. The arguments of a template are values too, made of other values.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from jobflows.api.parameters import InputParameter
-from jobflows.api.placeholders import find, substitute
+from jobflows.api.placeholders import ARGUMENTS, find, find_arguments, pieces, substitute
 
 EXPANDED = ("command", "args", "env")
 """Fields of a container in which the kubelet expands `$(NAME)`."""
@@ -54,32 +54,60 @@ def referenced_parameters(
     return found
 
 
+def argument_values(arguments: Mapping[str, str], values: Mapping[str, str]) -> dict[str, str]:
+    """The arguments as placeholders name them, but for those that hold what the kubelet fills."""
+    return {
+        f"{ARGUMENTS}{name}": substitute(text, values)
+        for name, text in arguments.items()
+        if all(parameter in values for parameter in find(text))
+    }
+
+
 def fill_container(
     container: Mapping[str, Any],
     values: Mapping[str, str],
     referenced: Mapping[str, Referenced],
+    arguments: Mapping[str, str],
 ) -> dict[str, Any]:
-    """Return a copy of a container with its parameters in place."""
-    escaped = {name: value.replace("$", "$$") for name, value in values.items()}
+    """Return a copy of a container with its parameters and arguments in place.
+
+    `values` holds all that is known here; what else `arguments` mention is in `referenced`.
+    """
+    escaped = {name: _escape(value) for name, value in values.items()}
     escaped |= {name: f"$({ref.variable})" for name, ref in referenced.items()}
+    for name, text in arguments.items():
+        if f"{ARGUMENTS}{name}" not in values:
+            escaped[f"{ARGUMENTS}{name}"] = "".join(
+                _escape(literal) + (escaped[mentioned] if mentioned else "")
+                for literal, mentioned in pieces(text)
+            )
     filled = {
         key: substitute(value, escaped if key in EXPANDED else values)
         for key, value in container.items()
     }
-    used = [ref for name, ref in referenced.items() if name in set(_names(container))]
+    names = set(_names(container, arguments)) if referenced else ()
+    used = [ref for name, ref in referenced.items() if name in names]
     if used:
         variables = [{"name": ref.variable, "valueFrom": dict(ref.value_from)} for ref in used]
         filled["env"] = [*variables, *(filled.get("env") or [])]
     return filled
 
 
-def _names(tree: Any) -> list[str]:
+def _escape(value: str) -> str:
+    return value.replace("$", "$$")
+
+
+def _names(tree: Any, arguments: Mapping[str, str]) -> list[str]:
+    """The parameters that a tree mentions, itself and through its arguments."""
     match tree:
         case str():
-            return find(tree)
+            through = [
+                name for argument in find_arguments(tree) for name in find(arguments[argument])
+            ]
+            return [*find(tree), *through]
         case dict():
-            return [name for value in tree.values() for name in _names(value)]
+            return [name for value in tree.values() for name in _names(value, arguments)]
         case list() | tuple():
-            return [name for value in tree for name in _names(value)]
+            return [name for value in tree for name in _names(value, arguments)]
         case _:
             return []

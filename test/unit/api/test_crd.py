@@ -62,6 +62,7 @@ def test_objects_that_pass_through_keep_their_fields() -> None:
     assert keeping == {
         ".spec.resourceTemplates.volumeClaimTemplates[]",
         ".spec.resourceTemplates.configMapTemplates[]",
+        ".spec.templates[].template",
         ".spec.steps[].template",
     }
 

@@ -57,6 +57,38 @@ def test_each_problem_is_a_line_with_its_place_and_cure(tmp_path: Path) -> None:
     assert notes == "1 flow checked, 2 problems\n"
 
 
+def test_a_problem_of_a_shared_template_is_told_once_in_its_own_line() -> None:
+    text = """\
+apiVersion: workflow.kube-zen.io/v1alpha1
+kind: JobFlow
+metadata: {name: shared}
+spec:
+  templates:
+    - name: work
+      template:
+        spec:
+          template:
+            spec:
+              containers:
+                - name: main
+                  image: x
+                  args: ["{{ arguments.x }}", "{{ parameters.gone }}"]
+  steps:
+    - {name: a, templateRef: work, arguments: {x: "1"}}
+    - {name: b, templateRef: work}
+"""
+    code, out, _ = run("-", stdin=text)
+
+    assert code == 1
+    place = "spec.templates[0].template.spec.template.spec.containers[0]"
+    assert out.splitlines() == [
+        f"<stdin>:14:47: {place}.args[1]: there is no parameter 'gone' here. "
+        "Add it to spec.parameters or to the step's inputs.parameters",
+        f"<stdin>:17:7: spec.steps[1].arguments: template 'work' needs x, as {place}.args[0] "
+        'says. Write `x: "…"` into the step\'s arguments',
+    ]
+
+
 def test_standard_input() -> None:
     code, out, _ = run("-", stdin=BAD)
 

@@ -7,7 +7,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from jobflows.api.jsonpath import JSONPathError, compile_path, query, split_step_path
-from jobflows.api.placeholders import CONTEXT, find, find_context, malformed, substitute
+from jobflows.api.placeholders import (
+    CONTEXT,
+    find,
+    find_arguments,
+    find_context,
+    malformed,
+    pieces,
+    substitute,
+)
 
 
 @pytest.mark.parametrize(
@@ -48,6 +56,24 @@ def test_other_braces_are_left_alone(text: str) -> None:
 )
 def test_what_only_looks_like_a_placeholder_is_named(text: str) -> None:
     assert malformed(f"a {text} b") == [text]
+
+
+def test_arguments_are_found_apart_from_all_else() -> None:
+    text = "a{{ arguments.x-1 }}b{{arguments.y}} {{ step.name }} {{ parameters.x }} ${arguments.z}"
+
+    assert find_arguments(text) == ["x-1", "y"]
+    assert find_context(text) == ["step.name"]
+    assert malformed("{{ arguments.x | upper }}") == ["{{ arguments.x | upper }}"]
+    values = {"arguments.x-1": "X", "arguments.y": "Y", "step.name": "S", "x": "P"}
+    assert substitute(text, values) == "aXbY S P ${arguments.z}"
+
+
+def test_a_text_taken_apart_is_the_same_text() -> None:
+    assert list(pieces("a{{ parameters.x }}{{ arguments.y }}b")) == [
+        ("a", "x"),
+        ("", "arguments.y"),
+        ("b", ""),
+    ]
 
 
 def test_the_facts_of_an_attempt_are_found_apart_from_parameters() -> None:

@@ -11,6 +11,8 @@ import yaml
 from jobflows.api.validation import check, validate
 from unit.api.flows import EXAMPLES, flow, step, template
 from unit.api.refused import REFUSED, Case
+from unit.api.refused.base import container, output_from
+from unit.api.refused.sharing import SECRET, shared, user
 
 ACCEPTED: dict[str, dict[str, Any]] = {
     "one step": flow(step("a")),
@@ -64,6 +66,31 @@ ACCEPTED: dict[str, dict[str, Any]] = {
     ),
     "an ancestor that is no parent": flow(
         step("a"), step("b", "a"), step("c", "b", when="steps.a.phase == 'Failed'")
+    ),
+    "a template that nobody uses": flow(
+        step("a"), templates=[shared("{{ arguments.x }} {{ parameters.p }}")]
+    ),
+    "arguments with parameters of the flow, of the step and of the attempt": flow(
+        user(
+            arguments={"x": "{{ parameters.p }} {{ parameters.q }} {{ step.name }}"},
+            inputs={"parameters": [{"name": "p", "value": "1"}]},
+        ),
+        templates=[shared()],
+        parameters=[{"name": "q", "value": "2"}],
+    ),
+    "a Secret through an argument into an arg": flow(
+        user(arguments={"x": "{{ parameters.p }}"}, inputs=SECRET), templates=[shared()]
+    ),
+    "a quantity from an argument": flow(
+        user(arguments={"m": "1Gi"}),
+        templates=[
+            shared(template=container(resources={"limits": {"memory": "{{ arguments.m }}"}}))
+        ],
+    ),
+    "a condition on an output of the template": flow(
+        user(),
+        step("b", "a", when="steps.a.outputs.rows == '1'"),
+        templates=[shared(outputs=output_from("$.rows"))],
     ),
     "a step called like a CEL keyword": flow(
         step("in"), step("b", "in", when="steps.in.phase == 'Succeeded'")

@@ -47,6 +47,7 @@ class Session:
         self.environment = {
             **{name: os.environ[name] for name in _KEPT if name in os.environ},
             "XDG_STATE_HOME": str(directory / "runs"),
+            "PYTHONPATH": str(ROOT / "operator"),  # the commands of this tree, wherever they are
             "NO_COLOR": "1",
             "TMPDIR": str(directory),
             **(extra or {}),

@@ -45,6 +45,15 @@ RUNS = {
         ["--param", "greeting=Servus"],
         {"choose": "Succeeded 1", "greet": "Succeeded 1"},
     ),
+    "templates": (
+        ["--param", "day=2026-02-01"],
+        {
+            "north": "Succeeded 1",
+            "south": "Succeeded 1",
+            "both": "Succeeded 1",
+            "again": "Succeeded 1",
+        },
+    ),
 }
 
 LOGS = {
@@ -52,6 +61,7 @@ LOGS = {
     "retries": ("flaky", "attempt 3: connected\n"),
     "conditional": ("repair", "repairing 3 errors\n"),
     "parameters": ("greet", "Servus, Ada!\n"),
+    "templates": ("both", "counting both of 2026-02-01 on 2026-02-01\n"),
 }
 
 

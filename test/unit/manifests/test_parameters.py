@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from jobflows.engine import CompiledFlow
 from jobflows.manifests.job import build_job
 from unit.manifests.made import Object, made, resources, template
 
@@ -118,3 +119,42 @@ def test_names_that_look_alike_get_variables_of_their_own() -> None:
     assert len(set(container["args"])) == 3
     names = [v["name"] for v in container["env"]]
     assert len(set(names)) == len(names)
+
+
+def shared(container: Object, **step: Any) -> CompiledFlow:
+    """A flow whose one step uses the template of this container."""
+    templates = [{"name": "work", "template": template(container)}]
+    return made(step={"template": None, "templateRef": "work", **step}, templates=templates)
+
+
+def test_arguments_fill_the_template_with_values_of_the_step() -> None:
+    flow = shared(
+        {"args": ["{{ arguments.x }}"], "workingDir": "/{{arguments.x}}/{{ parameters.q }}"},
+        arguments={"x": "<{{ parameters.p }}>{{ step.name }}$HOME"},
+        inputs={"parameters": [{"name": "p", "value": "1"}, {"name": "q", "value": "2"}]},
+    )
+    container = main(build_job(flow, 0, 1, {"p": "$(X)", "q": "2"}))
+    assert container["args"] == ["<$$(X)>one$$HOME"]  # as each value: the kubelet expands nothing
+    assert container["workingDir"] == "/<$(X)>one$HOME/2"
+
+
+def test_an_argument_may_hold_a_secret() -> None:
+    step = secret_step(secretKeyRef={"name": "db", "key": "password"})
+    flow = shared(
+        {"args": ["{{ arguments.url }}"]},
+        arguments={"url": "$db://{{ parameters.pass-word }}@{{ step.name }}"},
+        **step,
+    )
+    container = main(build_job(flow, 0, 1, {}))
+    assert container["args"] == ["$$db://$(JOBFLOW_PARAM_PASS_WORD)@one"]
+    assert [variable["name"] for variable in container["env"]] == ["JOBFLOW_PARAM_PASS_WORD"]
+
+
+def test_a_value_that_looks_like_an_argument_is_not_filled_again() -> None:
+    flow = shared(
+        {"args": ["{{ arguments.x }}"]},
+        arguments={"x": "{{ parameters.p }}"},
+        inputs={"parameters": [{"name": "p", "value": "-"}]},
+    )
+    container = main(build_job(flow, 0, 1, {"p": "{{ arguments.x }}"}))
+    assert container["args"] == ["{{ arguments.x }}"]

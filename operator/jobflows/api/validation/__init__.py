@@ -3,7 +3,7 @@ runner and the SDK all call it, so a flow that one of them accepts is accepted b
 
 Pure: a document in, all its problems out, each with its path and a cure. First the structure
 (`structure.py`), then one policy a file over the models: names, graph, templates, resources,
-retries, conditions, parameters, order. Linear in the size of the flow.
+retries, conditions, parameters, sharing, order. Linear in the size of the flow.
 """
 
 from collections.abc import Iterator, Mapping
@@ -18,6 +18,7 @@ from jobflows.api.validation import (
     parameters,
     resources,
     retries,
+    sharing,
     structure,
     templates,
 )
@@ -76,4 +77,5 @@ def _meaning(flow: JobFlow, spelling: Spelling) -> Iterator[Problem]:
     yield from conditions.conditions(flow, steps, demands)
     yield from parameters.sources(flow, steps, demands)
     yield from parameters.placeholders(flow, spelling)
+    yield from sharing.shared_templates(flow, spelling)
     yield from order.order(flow, steps, demands)

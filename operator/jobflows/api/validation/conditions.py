@@ -3,8 +3,10 @@
 import re
 from collections.abc import Iterator
 
+from jobflows.api import cascade
 from jobflows.api.expressions import Expression, ExpressionError
 from jobflows.api.model import JobFlow
+from jobflows.api.spec import StepTemplate
 from jobflows.api.validation.graph import StepGraph, unknown_step
 from jobflows.api.validation.order import Demand
 from jobflows.api.validation.problems import Path, Problem, listed
@@ -25,7 +27,7 @@ _STRINGS = re.compile(r"\"[^\"\n]*\"|'[^'\n]*'")
 def conditions(flow: JobFlow, graph: StepGraph, demands: list[Demand]) -> Iterator[Problem]:
     """Parse each `when`; the steps it reads go to `demands`, to be checked for their order."""
     parameters = {parameter.name for parameter in flow.spec.parameters}
-    outputs = [{output.name for output in step.outputs.parameters} for step in flow.spec.steps]
+    templates = cascade.by_name(flow.spec.templates)
     for index, step in enumerate(flow.spec.steps):
         if step.when is None:
             continue
@@ -43,8 +45,7 @@ def conditions(flow: JobFlow, graph: StepGraph, demands: list[Demand]) -> Iterat
             else:
                 demands.append(Demand(path, index, graph.index[name], "when"))
         for name, output in sorted(read.outputs):
-            known = outputs[graph.index[name]] if name in graph.index else {output}
-            if output not in known:
+            if name in graph.index and output not in _outputs(flow, templates, graph.index[name]):
                 cure = f"Declare it in the outputs.parameters of step '{name}'"
                 yield Problem(path, f"step '{name}' has no output '{output}'", cure)
         for name in sorted(read.parameters - parameters):
@@ -58,6 +59,11 @@ def conditions(flow: JobFlow, graph: StepGraph, demands: list[Demand]) -> Iterat
             )
         if not read.steps and not read.parameters and expression.constant is None:
             yield from _constant(path, expression)
+
+
+def _outputs(flow: JobFlow, templates: dict[str, StepTemplate], index: int) -> set[str]:
+    step = flow.spec.steps[index]
+    return {output.name for output in cascade.outputs(templates.get(step.template_ref or ""), step)}
 
 
 def _constant(path: Path, expression: Expression) -> Iterator[Problem]:

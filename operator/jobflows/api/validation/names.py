@@ -5,11 +5,11 @@ names, so it is a DNS label: dots, which zen-flow allowed, do not fit in all thr
 """
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 from jobflows.api.model import JobFlow
 from jobflows.api.parameters import NAME_LENGTH, NAME_PATTERN
-from jobflows.api.spec import STEP_NAME_LENGTH, STEP_NAME_PATTERN, Step
+from jobflows.api.spec import STEP_NAME_LENGTH, STEP_NAME_PATTERN, Step, StepTemplate
 from jobflows.api.validation.problems import Path, Problem
 
 NAME_MAX = 253
@@ -43,18 +43,22 @@ def flow_name(flow: JobFlow) -> Iterator[Problem]:
 
 
 def step_names(flow: JobFlow) -> Iterator[Problem]:
-    """Each step has a valid name of its own."""
-    for index, step in enumerate(flow.spec.steps):
-        yield from _step_name(("spec", "steps", index, "name"), step)
-    yield from duplicates(
-        ("spec", "steps"), (step.name for step in flow.spec.steps), "step", "Rename one of them"
+    """Each step, and each template, has a valid name of its own."""
+    lists: tuple[tuple[str, str, Sequence[Step | StepTemplate]], ...] = (
+        ("steps", "step", flow.spec.steps),
+        ("templates", "template", flow.spec.templates),
     )
+    for key, what, named in lists:
+        for index, item in enumerate(named):
+            yield from _label(("spec", key, index, "name"), item.name)
+        yield from duplicates(
+            ("spec", key), (item.name for item in named), what, "Rename one of them"
+        )
 
 
-def _step_name(path: Path, step: Step) -> Iterator[Problem]:
-    name = step.name
+def _label(path: Path, name: str) -> Iterator[Problem]:
     if not name:
-        yield Problem(path, "must not be empty", "Give the step a name")
+        yield Problem(path, "must not be empty", "Give it a name")
     elif "." in name and _SUBDOMAIN.match(name):
         yield Problem(
             path,
@@ -83,6 +87,9 @@ def parameter_names(flow: JobFlow) -> Iterator[Problem]:
         yield from _parameters(
             (*base, "outputs", "parameters"), (p.name for p in step.outputs.parameters)
         )
+    for index, template in enumerate(spec.templates):
+        path = ("spec", "templates", index, "outputs", "parameters")
+        yield from _parameters(path, (p.name for p in template.outputs.parameters))
 
 
 def _parameters(path: Path, names: Iterable[str]) -> Iterator[Problem]:

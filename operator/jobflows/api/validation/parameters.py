@@ -5,12 +5,14 @@ from typing import Any
 
 from jobflows.api.jsonpath import CURE, JSONPathError, compile_path, split_step_path
 from jobflows.api.model import JobFlow
-from jobflows.api.parameters import InputParameter
-from jobflows.api.placeholders import CONTEXT, find, find_context, malformed
+from jobflows.api.parameters import InputParameter, OutputParameter
+from jobflows.api.placeholders import CONTEXT, find, find_arguments, find_context, malformed
 from jobflows.api.spec import Step
 from jobflows.api.validation.graph import StepGraph, unknown_step
 from jobflows.api.validation.order import Demand
 from jobflows.api.validation.problems import Path, Problem, Spelling, listed
+
+ELSEWHERE = "Use it in command, args or env[].value of a container, nowhere else"
 
 
 def sources(flow: JobFlow, graph: StepGraph, demands: list[Demand]) -> Iterator[Problem]:
@@ -25,8 +27,15 @@ def sources(flow: JobFlow, graph: StepGraph, demands: list[Demand]) -> Iterator[
                 where = (*path, "valueFrom", "jsonPath")
                 yield from _step_path(where, source.json_path, index, graph, demands)
         for number, output in enumerate(step.outputs.parameters):
-            where = (*base, "outputs", "parameters", number, "valueFrom", "jsonPath")
-            yield from _path(where, output.value_from.json_path)
+            yield from _output(base, number, output)
+    for index, template in enumerate(flow.spec.templates):
+        for number, output in enumerate(template.outputs.parameters):
+            yield from _output(("spec", "templates", index), number, output)
+
+
+def _output(base: Path, number: int, output: OutputParameter) -> Iterator[Problem]:
+    path = (*base, "outputs", "parameters", number, "valueFrom", "jsonPath")
+    yield from _path(path, output.value_from.json_path)
 
 
 def _one_source(path: Path, parameter: InputParameter) -> Iterator[Problem]:
@@ -76,44 +85,53 @@ def placeholders(flow: JobFlow, spelling: Spelling) -> Iterator[Problem]:
     for index, step in enumerate(flow.spec.steps):
         base: Path = ("spec", "steps", index)
         known = shared | {parameter.name for parameter in step.inputs.parameters}
-        by_kubelet = {
-            parameter.name: "Secret" if parameter.value_from.secret_key_ref else "ConfigMap"
-            for parameter in step.inputs.parameters
-            if parameter.value_from is not None and parameter.value_from.json_path is None
-        }
+        by_kubelet = read_by_kubelet(step)
         for path, text in _strings(base, step):
-            yield from _string(path, text, known, by_kubelet, spelling)
+            yield from check_string(path, text, known, by_kubelet, spelling)
         for number, parameter in enumerate(step.inputs.parameters):
             if parameter.value is not None:
                 # The flow's parameters only: inputs that fill in each other would need an order.
                 where = (*base, "inputs", "parameters", number, "value")
-                yield from _string(where, parameter.value, shared, {}, spelling)
+                yield from check_string(where, parameter.value, shared, {}, spelling)
+        for name, text in step.arguments.items():
+            # Where a value that the kubelet reads may stand, depends on the template.
+            yield from check_string((*base, "arguments", name), text, known, {}, spelling)
+
+
+def read_by_kubelet(step: Step) -> dict[str, str]:
+    """The kind of object that an input comes from, by its name, if only the kubelet reads it."""
+    return {
+        parameter.name: "Secret" if parameter.value_from.secret_key_ref else "ConfigMap"
+        for parameter in step.inputs.parameters
+        if parameter.value_from is not None and parameter.value_from.json_path is None
+    }
 
 
 def _strings(base: Path, step: Step) -> Iterator[tuple[Path, str]]:
     if step.message is not None:
         yield (*base, "message"), step.message
-    yield from _leaves((*base, "metadata", "labels"), step.metadata.labels)
-    yield from _leaves((*base, "metadata", "annotations"), step.metadata.annotations)
-    yield from _leaves((*base, "template"), step.template)
+    yield from leaves((*base, "metadata", "labels"), step.metadata.labels)
+    yield from leaves((*base, "metadata", "annotations"), step.metadata.annotations)
+    yield from leaves((*base, "template"), step.template)
 
 
-def _leaves(path: Path, value: Any) -> Iterator[tuple[Path, str]]:
+def leaves(path: Path, value: Any) -> Iterator[tuple[Path, str]]:
     """Yield strings that may hold a placeholder, with their paths."""
     if isinstance(value, str):
         if "{{" in value or "${" in value:
             yield path, value
     elif isinstance(value, dict):
         for key, item in value.items():
-            yield from _leaves((*path, key), item)
+            yield from leaves((*path, key), item)
     elif isinstance(value, list):
         for index, item in enumerate(value):
-            yield from _leaves((*path, index), item)
+            yield from leaves((*path, index), item)
 
 
-def _string(
+def check_string(
     path: Path, text: str, known: set[str], by_kubelet: dict[str, str], spelling: Spelling
 ) -> Iterator[Problem]:
+    """Each placeholder in `text` has a value there; `known` are the parameters that exist."""
     for name in dict.fromkeys(find(text)):
         if name not in known:
             yield Problem(
@@ -121,13 +139,18 @@ def _string(
                 f"there is no parameter '{name}' here",
                 spelling.did_you_mean(name, known) or _declare(known),
             )
-        elif name in by_kubelet and not _becomes_environment(path):
+        elif name in by_kubelet and not becomes_environment(path):
             yield Problem(
                 path,
                 f"parameter '{name}' comes from a {by_kubelet[name]}, which only the kubelet reads",
-                "Use it in command, args or env[].value of a container, nowhere else",
+                ELSEWHERE,
             )
-    if path[3] not in ("template", "metadata"):
+    if path[1] != "templates":
+        for name in dict.fromkeys(find_arguments(text)):
+            problem = f"{{{{ arguments.{name} }}}} has a value in spec.templates only"
+            cure = "Move the template there, or use an input parameter of the step"
+            yield Problem(path, problem, cure)
+    if path[3] not in ("template", "metadata", "arguments"):
         for name in dict.fromkeys(find_context(text)):
             problem = f"{{{{ {name} }}}} is known to the step's Job only"
             yield Problem(path, problem, "Use it in the step's template or metadata")
@@ -142,7 +165,7 @@ def _declare(known: set[str]) -> str:
     return f"Add it to spec.parameters or to the step's inputs.parameters{exist}"
 
 
-def _becomes_environment(path: Path) -> bool:
+def becomes_environment(path: Path) -> bool:
     """Whether a string is where `$(NAME)` of an environment variable works."""
     inside = path[3:]
     match inside:

@@ -21,19 +21,24 @@ class Problem:
     @property
     def dotted(self) -> str:
         """The path as people write it: `spec.steps[2].dependencies[0]`."""
-        text = ""
-        for part in self.path:
-            if isinstance(part, int):
-                text += f"[{part}]"
-            elif _PLAIN_KEY.match(part):
-                text += f".{part}" if text else part
-            else:
-                text += f"['{part}']"
-        return text
+        return dotted(self.path)
 
     def __str__(self) -> str:
         where = f"{self.dotted}: " if self.path else ""
         return f"{where}{self.message}. {self.cure}"
+
+
+def dotted(path: Path) -> str:
+    """Return a path as people write it: `spec.steps[2].dependencies[0]`."""
+    text = ""
+    for part in path:
+        if isinstance(part, int):
+            text += f"[{part}]"
+        elif _PLAIN_KEY.match(part):
+            text += f".{part}" if text else part
+        else:
+            text += f"['{part}']"
+    return text
 
 
 class Spelling:

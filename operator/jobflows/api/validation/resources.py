@@ -5,7 +5,7 @@ from decimal import Decimal
 from typing import Any
 
 from jobflows.api.model import JobFlow
-from jobflows.api.placeholders import find
+from jobflows.api.placeholders import has_any
 from jobflows.api.validation.names import GENERATED, NAME_MAX, duplicates, is_object_name
 from jobflows.api.validation.problems import Path, Problem
 from jobflows.api.validation.quantities import parse_quantity
@@ -39,8 +39,8 @@ def _amounts(path: Path, value: Any, into: dict[str, Decimal]) -> Iterator[Probl
         yield Problem(path, "must be a mapping", "Write lines such as `memory: 1Gi`")
         return
     for name, text in value.items():
-        if isinstance(text, str) and find(text):
-            continue  # known only when the parameter is
+        if isinstance(text, str) and has_any(text):
+            continue  # known only when the step is about to start
         try:
             amount = parse_quantity(text)
         except ValueError as error:

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from jobflows.api.durations import DAY, format_duration
 from jobflows.api.model import JobFlow
-from jobflows.api.policy import Backoff
+from jobflows.api.policy import Backoff, RetryPolicy
 from jobflows.api.validation.problems import Path, Problem
 
 LONGEST = 30 * DAY
@@ -12,10 +12,21 @@ LONGEST = 30 * DAY
 
 def retry_policies(flow: JobFlow) -> Iterator[Problem]:
     """Waits are positive, at most 30 days, and not longer than their own maximum."""
-    for index, step in enumerate(flow.spec.steps):
+    for path, policy in _policies(flow):
+        yield from _backoff((*path, "backoff"), policy.backoff)
+
+
+def _policies(flow: JobFlow) -> Iterator[tuple[Path, RetryPolicy]]:
+    """The policies of all levels: of the flow, of templates, of steps."""
+    spec = flow.spec
+    if spec.execution_policy.retry_policy is not None:
+        yield ("spec", "executionPolicy", "retryPolicy"), spec.execution_policy.retry_policy
+    for index, template in enumerate(spec.templates):
+        if template.retry_policy is not None:
+            yield ("spec", "templates", index, "retryPolicy"), template.retry_policy
+    for index, step in enumerate(spec.steps):
         if step.retry_policy is not None:
-            path = ("spec", "steps", index, "retryPolicy", "backoff")
-            yield from _backoff(path, step.retry_policy.backoff)
+            yield ("spec", "steps", index, "retryPolicy"), step.retry_policy
 
 
 def _backoff(path: Path, backoff: Backoff) -> Iterator[Problem]:

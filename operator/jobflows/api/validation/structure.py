@@ -33,6 +33,8 @@ _SYNONYMS = {
     "jobs": "steps",
     "arguments": "parameters",
     "jobTemplate": "template",
+    "templateName": "templateRef",
+    "taskTemplates": "templates",
 }
 _IN_TEMPLATE = frozenset(("image", "command", "args", "env", "container", "containers", "script"))
 
@@ -80,6 +82,9 @@ def read(document: Mapping[Any, Any], spelling: Spelling) -> tuple[JobFlow | Non
     return salvage(document, details), [_problem(detail, spelling) for detail in details]
 
 
+_INDISPENSABLE = ("name", "steps", "templates", "spec", "metadata", "apiVersion", "kind")
+
+
 def salvage(document: Mapping[Any, Any], details: list[ErrorDetails]) -> JobFlow | None:
     """Return the flow without its malformed fields; None if too little is left.
 
@@ -91,7 +96,7 @@ def salvage(document: Mapping[Any, Any], details: list[ErrorDetails]) -> JobFlow
         parts = list(detail["loc"])
         while parts and not isinstance(parts[-1], str):
             parts.pop()
-        if not parts or parts[-1] in ("name", "steps", "spec", "metadata", "apiVersion", "kind"):
+        if not parts or parts[-1] in _INDISPENSABLE:
             return None
         parent = _descend(rest, parts[:-1])
         if isinstance(parent, dict):

@@ -37,19 +37,31 @@ class Part:
 
 
 def job_templates(flow: JobFlow) -> Iterator[Problem]:
-    """Each Job step has a template that can become a Job, no Manual step has one."""
+    """Each Job step has one template that can become a Job, no Manual step has any."""
     never = flow.spec.execution_policy.pod_failure_policy is not None
+    for index, shared in enumerate(flow.spec.templates):
+        part = Part(("spec", "templates", index, "template"), shared.template)
+        yield from _job(part, pod_failure_policy=never)
     for index, step in enumerate(flow.spec.steps):
-        path: Path = ("spec", "steps", index, "template")
+        path: Path = ("spec", "steps", index)
         if step.type == "Manual":
-            if step.template is not None:
-                yield Problem(
-                    path, "a Manual step runs nothing", "Remove template, or type: Manual"
-                )
+            yield from _manual(path, step)
         elif step.template is None:
-            yield Problem(path, "a Job step needs a template", _missing(step))
+            if step.template_ref is None:
+                where = (*path, "template")
+                yield Problem(where, "a Job step needs a template or a templateRef", _missing(step))
+        elif step.template_ref is not None:
+            where = (*path, "templateRef")
+            yield Problem(where, "the step has a template, too", "Remove template or templateRef")
         else:
-            yield from _job(Part(path, step.template), pod_failure_policy=never)
+            yield from _job(Part((*path, "template"), step.template), pod_failure_policy=never)
+
+
+def _manual(path: Path, step: Step) -> Iterator[Problem]:
+    for key, given in (("template", step.template), ("templateRef", step.template_ref)):
+        if given is not None:
+            cure = f"Remove {key}, or type: Manual"
+            yield Problem((*path, key), "a Manual step runs nothing", cure)
 
 
 def _missing(step: Step) -> str:

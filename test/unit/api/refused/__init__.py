@@ -5,6 +5,7 @@ from unit.api.refused.conditions import CONDITIONS
 from unit.api.refused.names import GRAPH, NAMES
 from unit.api.refused.parameters import PARAMETERS
 from unit.api.refused.policies import RESOURCES, RETRIES
+from unit.api.refused.sharing import SHARING
 from unit.api.refused.structure import STRUCTURE
 from unit.api.refused.templates import TEMPLATES
 
@@ -19,4 +20,5 @@ REFUSED = [
     *RETRIES,
     *CONDITIONS,
     *PARAMETERS,
+    *SHARING,
 ]

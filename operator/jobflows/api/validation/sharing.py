@@ -1,0 +1,128 @@
+"""Shared templates: each templateRef names one, and what its placeholders need is there.
+
+A template is read once, however many steps use it. What all its users lack is a problem of the
+template; what one step lacks is a problem of that step, which says where the template needs it.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from itertools import chain
+
+from jobflows.api.model import JobFlow
+from jobflows.api.placeholders import find, find_arguments
+from jobflows.api.spec import Step, StepTemplate
+from jobflows.api.validation.parameters import (
+    ELSEWHERE,
+    becomes_environment,
+    check_string,
+    leaves,
+    read_by_kubelet,
+)
+from jobflows.api.validation.problems import Path, Problem, Spelling, dotted, listed
+
+
+@dataclass(frozen=True, slots=True)
+class Shared:
+    """A template as its users see it: where it first mentions which names."""
+
+    path: Path
+    strings: tuple[tuple[Path, str], ...]
+    arguments: Mapping[str, Path]
+    parameters: Mapping[str, Path]
+
+    @classmethod
+    def read(cls, index: int, template: StepTemplate) -> "Shared":
+        path: Path = ("spec", "templates", index)
+        strings = tuple(leaves((*path, "template"), template.template))
+        arguments: dict[str, Path] = {}
+        parameters: dict[str, Path] = {}
+        for where, text in strings:
+            for name in find_arguments(text):
+                arguments.setdefault(name, where)
+            for name in find(text):
+                parameters.setdefault(name, where)
+        return cls(path, strings, arguments, parameters)
+
+
+def shared_templates(flow: JobFlow, spelling: Spelling) -> Iterator[Problem]:
+    """Each reference has its template, and each template's placeholders have their values."""
+    declared = frozenset(parameter.name for parameter in flow.spec.parameters)
+    templates: dict[str, Shared] = {}
+    for index, template in enumerate(flow.spec.templates):
+        templates.setdefault(template.name, Shared.read(index, template))
+    inputs: dict[str, set[str]] = {}
+    for step in flow.spec.steps:
+        if step.template_ref is not None:
+            own = inputs.setdefault(step.template_ref, set())
+            own.update(parameter.name for parameter in step.inputs.parameters)
+    for name, shared in templates.items():
+        known = {*declared, *inputs.get(name, shared.parameters)}
+        for path, text in shared.strings:
+            yield from check_string(path, text, known, {}, spelling)
+    for index, step in enumerate(flow.spec.steps):
+        path = ("spec", "steps", index)
+        if step.template_ref is None:
+            if step.arguments:
+                yield Problem(
+                    (*path, "arguments"), "arguments need a templateRef", "Name a template, too"
+                )
+        elif step.template_ref not in templates:
+            yield Problem(
+                (*path, "templateRef"),
+                f"there is no template '{step.template_ref}'",
+                spelling.did_you_mean(step.template_ref, templates) or _declare(templates),
+            )
+        else:
+            shared = templates[step.template_ref]
+            yield from _arguments(path, step, shared, spelling)
+            yield from _parameters(path, step, shared, inputs[step.template_ref] - declared)
+
+
+def _arguments(path: Path, step: Step, shared: Shared, spelling: Spelling) -> Iterator[Problem]:
+    for name in step.arguments.keys() - shared.arguments.keys():
+        yield Problem(
+            (*path, "arguments", name),
+            f"template '{step.template_ref}' has no {{{{ arguments.{name} }}}}",
+            spelling.did_you_mean(name, shared.arguments) or "Remove it, or use it in the template",
+        )
+    missing = shared.arguments.keys() - step.arguments.keys()
+    if missing:
+        names = [name for name in shared.arguments if name in missing]
+        where = dotted(shared.arguments[names[0]])
+        yield Problem(
+            (*path, "arguments"),
+            f"template '{step.template_ref}' needs {listed(names)}, as {where} says",
+            f'Write `{names[0]}: "…"` into the step\'s arguments',
+        )
+
+
+def _parameters(path: Path, step: Step, shared: Shared, elsewhere: set[str]) -> Iterator[Problem]:
+    """The step has the parameters of the template that are inputs `elsewhere`, where they fit."""
+    own = {parameter.name for parameter in step.inputs.parameters}
+    for name, where in shared.parameters.items():
+        if name in elsewhere and name not in own:
+            yield Problem(
+                (*path, "templateRef"),
+                f"template '{step.template_ref}' needs parameter '{name}', as {dotted(where)} says",
+                "Add it to the step's inputs.parameters, as other steps have it",
+            )
+    by_kubelet = read_by_kubelet(step)
+    if not by_kubelet:
+        return
+    for where, text in shared.strings:
+        if becomes_environment(where):
+            continue
+        through = (find(step.arguments.get(name, "")) for name in find_arguments(text))
+        for name in dict.fromkeys((*find(text), *chain.from_iterable(through))):
+            if name in by_kubelet:
+                yield Problem(
+                    (*path, "templateRef"),
+                    f"parameter '{name}' comes from a {by_kubelet[name]}, which only the kubelet "
+                    f"reads, and the template has it in {dotted(where)}",
+                    ELSEWHERE,
+                )
+
+
+def _declare(templates: Iterable[str]) -> str:
+    known = listed(sorted(templates))
+    return f"Add it to spec.templates{f' ({known} exist)' if known else ''}"
