@@ -5,6 +5,7 @@ The same engine drives Jobs on a cluster (`jobflows.controller`) and processes o
 """
 
 from jobflows.engine.edits import edit, rebase
+from jobflows.engine.explain import Explanation, explain
 from jobflows.engine.flow import CompiledFlow, CompiledStep
 from jobflows.engine.ledger import (
     FRESH,
@@ -43,6 +44,7 @@ __all__ = [
     "DeleteAttempt",
     "DeleteFlow",
     "Event",
+    "Explanation",
     "FlowPhase",
     "Instant",
     "Ledger",
@@ -56,6 +58,7 @@ __all__ = [
     "StopAttempt",
     "conditions",
     "edit",
+    "explain",
     "invalid_conditions",
     "plan",
     "read_status",

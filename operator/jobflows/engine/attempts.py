@@ -57,7 +57,7 @@ def _follow(draft: Draft, step: int, attempt: Attempt) -> None:
     elif attempt.state is AttemptState.FAILED:
         _failed(draft, step, attempt)
     else:
-        draft.update(step, message=attempt.message)
+        draft.update(step, reason=attempt.reason, message=attempt.message)
         _recheck(draft, step, attempt)
         _check_timeout(draft, step, attempt)
 

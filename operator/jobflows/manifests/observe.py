@@ -9,9 +9,11 @@ the Job's own `Failed` condition decides, so that its retries are respected.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 
 from jobflows.engine import Attempt, AttemptRef, AttemptState, Cause, Instant
 from jobflows.engine.times import parse_rfc3339
+from jobflows.manifests.holdup import holdup
 from jobflows.manifests.records import Condition, ContainerStatus, JobRecord, PodRecord, Terminated
 
 DETAIL_GRACE = 2.0
@@ -60,9 +62,8 @@ def observe_attempt(
         return Attempt(
             number=number, state=AttemptState.STOPPING, ref=ref, created=created, message=words
         )
-    return _failure(number, job, pods, ref, now) or _running(
-        number, ref, created, _waiting_words(job, pods), None
-    )
+    failure = _failure(number, job, pods, ref, now)
+    return failure or _held_up(_running(number, ref, created, "", None), job, pods)
 
 
 def _without_job(number: int, pods: Sequence[PodRecord]) -> Attempt | None:
@@ -188,21 +189,10 @@ def _output(pod: PodRecord) -> str:
     return ended.message if ended else ""
 
 
-def _waiting_words(job: JobRecord, pods: Sequence[PodRecord]) -> str:
-    """What holds a started attempt up, when something does; empty when it simply runs."""
-    if job.spec.suspend:
-        return "the Job is suspended (waits in a queue)"
-    for pod in pods:
-        if pod.status.phase != "Pending":
-            continue
-        for status in (*pod.status.initContainerStatuses, *pod.status.containerStatuses):
-            waiting = status.state.waiting
-            if waiting and waiting.reason not in ("", "ContainerCreating", "PodInitializing"):
-                return f"container {status.name} waits: {waiting.reason}: {waiting.message}"
-        for condition in pod.status.conditions:
-            if condition.type == "PodScheduled" and condition.status == "False":
-                return f"pod {pod.metadata.name} is not scheduled: {condition.message}"
-    return ""
+def _held_up(attempt: Attempt, job: JobRecord, pods: Sequence[PodRecord]) -> Attempt:
+    """The attempt with what keeps it from running, if something does."""
+    found = holdup(job, pods)
+    return replace(attempt, reason=found.reason, message=found.message) if found else attempt
 
 
 def _running(
