@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Callable, Mapping
 from typing import Any
 
 import msgspec
@@ -77,10 +77,11 @@ class Client:
         name: str,
         *,
         subresource: str | None = None,
+        query: Mapping[str, str] | None = None,
         attempts: int | None = None,
     ) -> bytes:
         """One object."""
-        request = Request("GET", resource.path(namespace, name, subresource))
+        request = Request("GET", resource.path(namespace, name, subresource), query or {})
         return await self._read("get", resource, request, attempts)
 
     async def list_page(

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from jobflows.controller.holds import Holds
 from jobflows.controller.sightings import Sightings
 from jobflows.engine import CompiledFlow, Instant, Ledger, Observations, Peer
+from jobflows.engine.sizing import Tally
 from jobflows.engine.starts import APPROVED_PREFIX
 from jobflows.manifests.records import FlowRecord
 
@@ -31,6 +32,8 @@ class FlowState:
     holds: Holds = field(default_factory=Holds)
     resources_ready: bool = False
     resources_problem: str = ""
+    tally: Tally = field(default_factory=Tally)
+    """What its tasks spent their time on."""
     invalid_generation: int = -1
     """Generation whose problems have been reported."""
     status_cost: float = 0.0

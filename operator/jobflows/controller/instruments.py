@@ -19,6 +19,7 @@ from jobflows.controller.scrape import Tally
 QUICK = (1e-4, 2.5e-4, 5e-4, 1e-3, 2.5e-3, 5e-3, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
 CALL = (1e-3, 2.5e-3, 5e-3, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
 STEP = (0.1, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600, 1800, 3600, 7200, 14400, 43200, 86400)
+STAGE = (1, 2, 5, 10, 30, 60, 120, 300, 600, 1800, 3600, 7200, 14400, 43200, 86400)
 BACKOFF = (1, 5, 10, 30, 60, 300, 600, 1800, 3600)
 APPROVAL = (60, 300, 600, 1800, 3600, 7200, 14400, 28800, 86400, 172800, 604800)
 WAITING = (1e-4, 1e-3, 5e-3, 0.01, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60)
@@ -60,6 +61,13 @@ class Instruments:
             STEP,
             "namespace",
             "result",
+        )
+        self.step_stages = histogram(
+            "zen_flow_step_stage_duration_seconds",
+            "Time of a step's pods: waiting for a node, starting (image, volumes), running.",
+            STAGE,
+            "namespace",
+            "stage",
         )
         self.step_errors = counter(
             "zen_flow_step_errors_total",

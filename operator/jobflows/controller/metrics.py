@@ -28,6 +28,7 @@ from jobflows.controller.scrape import (
     QueueCollector,
     mirrors,
 )
+from jobflows.manifests.stages import Stages
 
 M = TypeVar("M", Counter, Histogram)
 
@@ -63,6 +64,7 @@ class Metrics:
         self._steps = made.steps
         self._step_transitions = _Series(made.step_transitions)
         self._step_duration = _Series(made.step_duration)
+        self._step_stages = _Series(made.step_stages)
         self._step_errors = _Series(made.step_errors)
         self._step_retries = _Series(made.step_retries)
         self._retry_backoff = _Series(made.retry_backoff)
@@ -123,6 +125,12 @@ class Metrics:
     def step_finished(self, namespace: str, seconds: float, result: StepResult) -> None:
         """A step reached its end, `seconds` after its first attempt started."""
         self._step_duration(namespace, result).observe(seconds)
+
+    def pod_ended(self, namespace: str, spent: Stages) -> None:
+        """A pod of a step ended, after these stages."""
+        for stage, seconds in zip(spent._fields, spent, strict=True):
+            if seconds is not None:
+                self._step_stages(namespace, stage).observe(seconds)
 
     def step_retried(self, namespace: str, backoff_seconds: float, cause: str) -> None:
         """A step will be tried again; `cause` is one of a handful (OOMKilled, Deadline, ...)."""

@@ -66,7 +66,7 @@ class Operator:
         bystander = Client(transport, patient, rng=rng, observe=metrics.api_call)
         self._events = EventRecorder(bystander, COMPONENT, settings.identity, clock)
         self.queue = WorkQueue(rng)
-        self.world = World(self.queue.add, self._forget, clock)
+        self.world = World(self.queue.add, self._forget, clock, metrics.pod_ended)
         namespace = settings.watch_namespace
         self.flows = Informer(
             self._client,

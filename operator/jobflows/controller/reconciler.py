@@ -39,6 +39,7 @@ from jobflows.engine import (
     read_status,
 )
 from jobflows.engine.edits import IGNORED
+from jobflows.engine.sizing import advise
 from jobflows.engine.times import parse_rfc3339
 
 PEOPLE = frozenset({Reason.AWAITING_APPROVAL, Reason.APPROVED, "SpecChangeApplied"})
@@ -145,6 +146,9 @@ class Reconciler:
             self._status.mark(state, urgent=ended)
         if ended:
             self._world.finished(state)
+            advice = advise(state.tally)
+            if advice is not None:
+                self._announce(state, advice)
         for moment in (answer.wake_at, state.holds.next_moment(now)):
             if moment is not None:
                 self._wake(state.uid, moment)

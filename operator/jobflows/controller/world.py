@@ -16,18 +16,30 @@ from jobflows.engine import Peer
 from jobflows.engine.times import parse_rfc3339
 from jobflows.manifests import labels
 from jobflows.manifests.records import FlowRecord, JobRecord, Meta, PodRecord
+from jobflows.manifests.stages import Stages, stages
 
 Enqueue = Callable[[str, Priority], None]
+Measure = Callable[[str, Stages], None]
 
 
 class World:
-    """Flow states by UID. `enqueue` is told which flow has news, and how urgent it is."""
+    """Flow states by UID. `enqueue` is told which flow has news, and how urgent it is.
 
-    def __init__(self, enqueue: Enqueue, forget: Callable[[FlowState], None], clock: Clock) -> None:
+    `measure` is told the namespace and the stages of each pod that has ended, once.
+    """
+
+    def __init__(
+        self,
+        enqueue: Enqueue,
+        forget: Callable[[FlowState], None],
+        clock: Clock,
+        measure: Measure,
+    ) -> None:
         self.flows: dict[str, FlowState] = {}
         self._enqueue = enqueue
         self._forget = forget
         self._clock = clock
+        self._measure = measure
         self._groups: dict[tuple[str, str], dict[str, FlowState]] = {}
 
     def flow_changed(self, old: FlowRecord | None, new: FlowRecord | None) -> None:
@@ -62,6 +74,8 @@ class World:
         if place is not None:
             uid, step, number = place
             state = self._state(uid)
+            if new is not None and new.is_over and not (old is not None and old.is_over):
+                self._pod_ended(state, step, new, fresh=old is not None)
             now = self._clock.now()
             self._heard(state, state.sightings.saw_pod(step, number, meta.uid, new, now))
 
@@ -85,6 +99,15 @@ class World:
         for uid in self._groups.get((state.record.metadata.namespace, group), {}):
             if uid != state.uid:
                 self._enqueue(uid, Priority.EVENT)
+
+    def _pod_ended(self, state: FlowState, step: str, pod: PodRecord, *, fresh: bool) -> None:
+        """Add up what it spent its time on; one that had ended before we came is not `fresh`."""
+        spent = stages(pod)
+        if fresh:
+            self._measure(pod.metadata.namespace, spent)
+        if pod.status.phase == "Succeeded" and spent.running is not None:
+            overhead = (spent.waiting or 0.0) + (spent.starting or 0.0)
+            state.tally.add(f"step {step}", overhead, spent.running)
 
     def _job_at(self, place: tuple[str, str, int], job: JobRecord | None) -> None:
         uid, step, number = place

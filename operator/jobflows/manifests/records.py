@@ -124,14 +124,21 @@ class Waiting(msgspec.Struct, frozen=True, gc=False):
     message: str = ""
 
 
+class Running(msgspec.Struct, frozen=True, gc=False):
+    startedAt: str | None = None
+
+
 class Terminated(msgspec.Struct, frozen=True, gc=False):
     exitCode: int = 0
     reason: str = ""
     message: str = ""
+    startedAt: str | None = None
+    finishedAt: str | None = None
 
 
 class ContainerState(msgspec.Struct, frozen=True, gc=False):
     waiting: Waiting | None = None
+    running: Running | None = None
     terminated: Terminated | None = None
 
 
@@ -152,3 +159,8 @@ class PodStatus(msgspec.Struct, frozen=True, gc=False):
 class PodRecord(msgspec.Struct, frozen=True, gc=False):
     metadata: Meta
     status: PodStatus = PodStatus()
+
+    @property
+    def is_over(self) -> bool:
+        """Whether no container of it will run again."""
+        return self.status.phase in ("Succeeded", "Failed")

@@ -101,3 +101,51 @@ def test_counters_tell_of_a_run() -> None:
         ) == stage.calls("create", "jobs")
 
     play(scenario)
+
+
+def test_the_stages_of_pods_are_measured_once_each() -> None:
+    async def scenario(stage: Stage) -> None:
+        def total(of: str) -> tuple[float, float]:
+            name = "zen_flow_step_stage_duration_seconds"
+            labels = {"stage": of, "namespace": "default"}
+            return stage.gauge(f"{name}_count", **labels), stage.gauge(f"{name}_sum", **labels)
+
+        await stage.apply(chain("f", 3, runs("10s")), flow("bad", step("a", pod=sim("fail"))))
+        await stage.ended("f", "bad")
+        await asyncio.sleep(5)
+        count, seconds = total("running")
+        assert count == 4
+        assert 27 <= seconds <= 33
+        assert total("waiting")[0] == total("starting")[0] == 4
+        await stage.restart()
+        await asyncio.sleep(5)
+        assert total("running") == (0, 0)  # counted by the operator before
+
+    play(scenario)
+
+
+def test_many_short_tasks_are_worth_one_event_also_after_a_restart() -> None:
+    async def scenario(stage: Stage) -> None:
+        many = [step(f"s{i}", pod=runs("4s")) for i in range(24)]
+        last = step("last", *(f"s{i}" for i in range(24)), pod=runs("60s"))
+        await stage.apply(flow("f", *many, last))
+        await stage.until(lambda: stage.step("f", "last").get("phase") == "Running")
+        await stage.restart()
+        await stage.ended("f")
+        await asyncio.sleep(5)
+        (note,) = [note for reason, note in stage.events() if reason == "TaskSizeAdvice"]
+        assert note.startswith("25 tasks ran 6.")
+        assert "group about 10 of them in one task, which makes 3 tasks of" in note
+
+    play(scenario)
+
+
+def test_a_task_of_hours_is_worth_an_event() -> None:
+    async def scenario(stage: Stage) -> None:
+        await stage.apply(flow("f", step("train", pod=runs("7300s")), step("b", "train")))
+        await stage.ended("f", seconds=10_000)
+        await asyncio.sleep(5)
+        (note,) = [note for reason, note in stage.events() if reason == "TaskSizeAdvice"]
+        assert note.startswith("step train ran 122 min: split it into about 5 tasks")
+
+    play(scenario)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from jobflows.controller.flowstate import FlowState, read_approvals
 from jobflows.controller.workqueue import Priority
 from jobflows.controller.world import World
+from jobflows.manifests.stages import Stages
 from unit.controller.objects import flow_record, job_record, pod_record
 
 NOW = 1_767_225_700.0
@@ -21,10 +22,14 @@ class Ear:
     def __init__(self) -> None:
         self.told: list[tuple[str, Priority]] = []
         self.forgotten: list[str] = []
-        self.world = World(self._tell, self._forget, FixedClock())
+        self.measured: list[tuple[str, Stages]] = []
+        self.world = World(self._tell, self._forget, FixedClock(), self._measure)
 
     def _tell(self, uid: str, priority: Priority) -> None:
         self.told.append((uid, priority))
+
+    def _measure(self, namespace: str, spent: Stages) -> None:
+        self.measured.append((namespace, spent))
 
     def _forget(self, state: FlowState) -> None:
         self.forgotten.append(state.uid)
@@ -130,3 +135,16 @@ def test_only_yes_and_no_are_answers() -> None:
     for text, answer in said.items():
         annotations = {"approved.workflow.kube-zen.io/ask": text, "other/ask": "true"}
         assert read_approvals(annotations) == ({} if answer is None else {"ask": answer})
+
+
+def test_a_pod_is_measured_when_it_ends_and_never_again() -> None:
+    ear = Ear()
+    ear.world.flow_changed(None, flow_record())
+    running, done = pod_record("Running"), pod_record("Succeeded")
+    ear.world.pod_changed(None, running)
+    ear.world.pod_changed(running, done)
+    ear.world.pod_changed(done, done)
+    ear.world.pod_changed(done, None)
+    assert [namespace for namespace, _ in ear.measured] == ["default"]
+    ear.world.pod_changed(None, pod_record("Failed", uid="pod-2"))  # ended before we came
+    assert len(ear.measured) == 1

@@ -1,0 +1,226 @@
+"""What the commands ask of a cluster and tell it: flows, their attempts, annotations, fields.
+
+The only module of the command line that knows the client. It reads with the operator's own records
+and decodes with its own functions, so that the two never see different things.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import aclosing
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+
+from jobflows.api.validation import check
+from jobflows.api.validation.problems import listed
+from jobflows.cli.connection import SteerError
+from jobflows.cluster import JOBFLOWS, JOBS, PODS, ApiError, Client, Resource
+from jobflows.engine import CompiledFlow, Instant, Ledger, read_status
+from jobflows.engine.times import parse_rfc3339
+from jobflows.manifests import labels
+from jobflows.manifests.records import FlowRecord, JobRecord, PodRecord
+
+TRIES = 5
+"""How often a field is read and written again when somebody else was faster."""
+
+
+class _Page(msgspec.Struct):
+    items: list[msgspec.Raw] = []
+
+
+class _Line(msgspec.Struct):
+    type: str
+    object: msgspec.Raw
+
+
+_pages = msgspec.json.Decoder(_Page)
+_lines = msgspec.json.Decoder(_Line)
+_flows = msgspec.json.Decoder(FlowRecord)
+_jobs = msgspec.json.Decoder(JobRecord)
+_pods = msgspec.json.Decoder(PodRecord)
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """A flow with its ledger. `seen` is whether an operator has ever written a status."""
+
+    record: FlowRecord
+    flow: CompiledFlow
+    ledger: Ledger
+    seen: bool
+
+    def step(self, name: str) -> int:
+        """The index of a step; raises `SteerError` with the nearest names."""
+        index = self.flow.graph.index.get(name)
+        if index is None:
+            raise SteerError(_unknown(f"flow {self.flow.name} has no step", name, self.names))
+        return index
+
+    @property
+    def names(self) -> list[str]:
+        """All steps."""
+        return list(self.flow.graph.names)
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """A Job with its pods; `manifest` is all of it."""
+
+    step: str
+    number: int
+    record: JobRecord
+    pods: tuple[PodRecord, ...]
+    manifest: bytes
+
+
+class Cluster:
+    """One namespace of a cluster."""
+
+    def __init__(self, client: Client, namespace: str, *, now: Callable[[], Instant]) -> None:
+        self._client = client
+        self.namespace = namespace
+        self.now = now
+
+    async def flows(self, *, everywhere: bool = False) -> list[FlowRecord]:
+        """All flows by namespace and name."""
+        found = await self._list(JOBFLOWS, "", None if everywhere else self.namespace)
+        records = [_flows.decode(item) for item in found]
+        return sorted(records, key=lambda flow: (flow.metadata.namespace, flow.metadata.name))
+
+    async def record(self, name: str) -> FlowRecord:
+        """One flow; raises `SteerError` with the nearest names."""
+        try:
+            return _flows.decode(await self._client.get(JOBFLOWS, self.namespace, name))
+        except ApiError as error:
+            if not error.not_found or error.details.kind != JOBFLOWS.plural:
+                raise
+            names = [flow.metadata.name for flow in await self.flows()]
+            missing = f"namespace {self.namespace} has no flow"
+            raise SteerError(_unknown(missing, name, names)) from None
+
+    async def load(self, name: str) -> Loaded:
+        """One flow, ready to be asked about; raises `SteerError` when its spec has problems."""
+        return loaded(await self.record(name))
+
+    async def follow(self, name: str) -> AsyncIterator[FlowRecord]:
+        """A flow as it is now, and again whenever it changes, until it is deleted."""
+        record = await self.record(name)
+        yield record
+        while True:
+            lines = self._client.watch(
+                JOBFLOWS,
+                self.namespace,
+                field_selector=f"metadata.name={name}",
+                resource_version=record.metadata.resourceVersion,
+            )
+            try:
+                async with aclosing(lines):
+                    async for text in lines:
+                        line = _lines.decode(text)
+                        if line.type == "DELETED":
+                            return
+                        if line.type in ("ADDED", "MODIFIED"):
+                            record = _flows.decode(line.object)
+                            yield record
+                        elif line.type == "ERROR":
+                            break
+            except ApiError as error:
+                if not error.gone:
+                    raise
+            record = await self.record(name)  # the watch has ended or is too old
+            yield record
+
+    async def jobs(self, flow: CompiledFlow, step: str = "") -> list[Job]:
+        """The Jobs of a flow or of one step with their pods, by step and attempt."""
+        selector = f"{labels.FLOW_UID}={flow.uid}"
+        if step:
+            selector += f",{labels.STEP}={step}"
+        by_owner: dict[str, list[PodRecord]] = {}
+        for item in await self._list(PODS, selector, self.namespace):
+            pod = _pods.decode(item)
+            if pod.metadata.owner is not None:
+                by_owner.setdefault(pod.metadata.owner.uid, []).append(pod)
+        found = []
+        for item in await self._list(JOBS, selector, self.namespace):
+            job = _jobs.decode(item)
+            marks = job.metadata.labels
+            pods = tuple(by_owner.get(job.metadata.uid, ()))
+            number = int(marks[labels.ATTEMPT])
+            found.append(Job(marks[labels.STEP], number, job, pods, bytes(item)))
+        return sorted(found, key=lambda job: (job.step, job.number))
+
+    async def exists(self, resource: Resource, name: str) -> bool:
+        """Whether an object is there."""
+        try:
+            await self._client.get(resource, self.namespace, name)
+        except ApiError as error:
+            if error.not_found:
+                return False
+            raise
+        return True
+
+    async def items(self, resource: Resource, selector: str = "", fields: str = "") -> list[Any]:
+        """Objects in full; none where the API server does not know the kind."""
+        try:
+            found = await self._list(resource, selector, self.namespace, fields)
+        except ApiError as error:
+            if error.not_found or error.forbidden:
+                return []
+            raise
+        return [msgspec.json.decode(item) for item in found]
+
+    async def log(self, pod: str, query: Mapping[str, str]) -> bytes:
+        """What a container has printed."""
+        return await self._client.get(PODS, self.namespace, pod, subresource="log", query=query)
+
+    async def annotate(self, name: str, annotation: str, value: str, **spec: Any) -> None:
+        """Set an annotation of a flow, and fields of its spec in the same request."""
+        body: dict[str, Any] = {"metadata": {"annotations": {annotation: value}}}
+        await self._client.patch(
+            JOBFLOWS, self.namespace, name, body | ({"spec": spec} if spec else {})
+        )
+
+    async def edit(self, name: str, change: Callable[[dict[str, Any]], dict[str, Any]]) -> None:
+        """Patch a flow with `change(flow)`, made again when somebody else wrote in between."""
+        for left in reversed(range(TRIES)):
+            found = msgspec.json.decode(await self._client.get(JOBFLOWS, self.namespace, name))
+            body = change(found)
+            version = {"resourceVersion": found["metadata"]["resourceVersion"]}
+            body["metadata"] = body.get("metadata", {}) | version
+            try:
+                await self._client.patch(JOBFLOWS, self.namespace, name, body)
+            except ApiError as error:
+                if not error.is_conflict or not left:
+                    raise
+            else:
+                return
+
+    async def _list(
+        self, resource: Resource, selector: str, namespace: str | None, fields: str = ""
+    ) -> list[msgspec.Raw]:
+        pages = self._client.list_pages(
+            resource, namespace, label_selector=selector, field_selector=fields
+        )
+        return [item async for page in pages for item in _pages.decode(page).items]
+
+
+def loaded(record: FlowRecord) -> Loaded:
+    """Compile a flow and read its ledger; raises `SteerError` when its spec has problems."""
+    checked = check(record.document())
+    if checked.flow is None or checked.problems:
+        words = "; ".join(str(problem) for problem in checked.problems)
+        raise SteerError(f"flow {record.metadata.name} is invalid: {words}")
+    created = parse_rfc3339(record.metadata.creationTimestamp) or 0.0
+    flow = CompiledFlow.compile(checked.flow, created=created)
+    status = record.decoded_status()
+    return Loaded(record, flow, read_status(flow, status), bool(status.get("phase")))
+
+
+def _unknown(words: str, name: str, known: list[str]) -> str:
+    close = difflib.get_close_matches(name, known, n=1)
+    hint = f"; did you mean {close[0]}?" if close else ""
+    has = f", it has {listed(sorted(known))}" if known else ", it has none"
+    return f"{words} '{name}'{has}{hint}"
