@@ -38,6 +38,10 @@ class StepMetadata(Model):
     """Annotations, added to those of the template."""
 
 
+NO_METADATA = StepMetadata()
+"""Shared by all steps without: pydantic would make a deep copy for each of 10,000."""
+
+
 class Step(Model):
     """One node of the graph: a Job, or a person's approval."""
 
@@ -59,7 +63,7 @@ class Step(Model):
     message: Annotated[str, Field(max_length=1024)] | None = None
     """Shown while a Manual step waits."""
 
-    metadata: StepMetadata = StepMetadata()
+    metadata: StepMetadata = Field(default_factory=lambda: NO_METADATA)
     """Labels and annotations of the step's Job."""
 
     dependencies: Annotated[

@@ -29,6 +29,8 @@ class Graph:
 
     `parents[i]` and `children[i]` are indices; `order` is a topological order; `rank[i]` is the
     number of steps on the longest path that starts at i (1 for a step nobody waits for).
+    `precedence` has the steps by falling rank: of two that could run, the first should;
+    `place[i]` is the place of step i in it.
     """
 
     names: tuple[str, ...]
@@ -37,6 +39,8 @@ class Graph:
     children: tuple[tuple[int, ...], ...]
     order: tuple[int, ...]
     rank: tuple[int, ...]
+    precedence: tuple[int, ...]
+    place: tuple[int, ...]
 
     @classmethod
     def build(cls, edges: Iterable[tuple[str, Sequence[str]]]) -> Graph:
@@ -61,7 +65,20 @@ class Graph:
             for child in children[i]:
                 if rank[child] >= rank[i]:
                     rank[i] = rank[child] + 1
-        return cls(names, index, parents, tuple(map(tuple, children)), tuple(order), tuple(rank))
+        precedence = sorted(range(len(names)), key=lambda i: -rank[i])
+        place = [0] * len(names)
+        for at, i in enumerate(precedence):
+            place[i] = at
+        return cls(
+            names,
+            index,
+            parents,
+            tuple(map(tuple, children)),
+            tuple(order),
+            tuple(rank),
+            tuple(precedence),
+            tuple(place),
+        )
 
     def __len__(self) -> int:
         return len(self.names)

@@ -79,7 +79,10 @@ class CompiledFlow:
         """Compile a flow that the validator has passed."""
         spec = flow.spec
         templates = cascade.by_name(spec.templates)
-        steps = tuple(_compile_step(spec, templates, i, s) for i, s in enumerate(spec.steps))
+        levels = _retry_policies(spec, templates)
+        steps = tuple(
+            _compile_step(spec, templates, levels, i, step) for i, step in enumerate(spec.steps)
+        )
         policy = spec.execution_policy
         rules = policy.pod_failure_policy
         return cls(
@@ -101,17 +104,28 @@ class CompiledFlow:
         )
 
 
+def _retry_policies(
+    spec: Spec, templates: Mapping[str, StepTemplate]
+) -> dict[str | None, RetryPolicy | None]:
+    """What steps start from, by the template they use; None is for steps without one."""
+    general = spec.execution_policy.retry_policy
+    return {
+        None: general,
+        **{n: cascade.retry_policy(general, t.retry_policy) for n, t in templates.items()},
+    }
+
+
 def _compile_step(
-    spec: Spec, templates: Mapping[str, StepTemplate], index: int, step: Step
+    spec: Spec,
+    templates: Mapping[str, StepTemplate],
+    policies: Mapping[str | None, RetryPolicy | None],
+    index: int,
+    step: Step,
 ) -> CompiledStep:
     shared = templates[step.template_ref] if step.template_ref is not None else None
     job = (shared.template if shared else step.template) or {}
     ttl = (job.get("spec") or {}).get("ttlSecondsAfterFinished")
-    retry = cascade.retry_policy(
-        spec.execution_policy.retry_policy,
-        shared.retry_policy if shared else None,
-        step.retry_policy,
-    )
+    retry = cascade.retry_policy(policies[step.template_ref], step.retry_policy)
     return CompiledStep(
         index=index,
         spec=step,

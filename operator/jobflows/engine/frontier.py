@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 
 from jobflows.engine.flow import CompiledFlow
 from jobflows.engine.ledger import Instant, Reason, StepPhase, StepRecord
+from jobflows.engine.ready import Ready
 
 
 @dataclass(slots=True)
@@ -28,7 +29,7 @@ class Frontier:
     """
 
     unmet: list[int]
-    ready: set[int]
+    ready: Ready
     live: set[int]
     doomed: set[int]
     timers: list[tuple[Instant, int]]
@@ -41,7 +42,7 @@ class Frontier:
     def of(cls, flow: CompiledFlow, records: Sequence[StepRecord]) -> Frontier:
         """Derive the frontier from scratch: after a restart, or an edit of the spec."""
         unmet = [0] * len(records)
-        self = cls(unmet, set(), set(), set(), [], 0, 0, 0)
+        self = cls(unmet, Ready(flow.graph), set(), set(), [], 0, 0, 0)
         for i, record in enumerate(records):
             self.retries += record.retries
             if record.phase.terminal:

@@ -6,6 +6,7 @@ final; evaluating them twice gives the same answer.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from itertools import islice
 
 from jobflows.api.expressions import ExpressionError
@@ -24,19 +25,31 @@ def start_ready(draft: Draft) -> None:
     """Move every ready step on as far as it can go now; longest remaining path first."""
     if draft.flow.suspend:
         return
-    rank = draft.flow.graph.rank
     while True:
-        ready = sorted(draft.frontier.ready, key=lambda i: (_is_blocked(draft, i), -rank[i], i))
         before = draft.frontier.unfinished
-        candidates = (start for i in ready if (start := _start(draft, i)) is not None)
+        candidates = (start for i in _in_order(draft) if (start := _start(draft, i)) is not None)
         starts = list(islice(candidates, draft.seen.window))
         if draft.frontier.unfinished == before:  # nothing was skipped, so nothing new is ready
             draft.actions.extend(starts)
             return
 
 
+def _in_order(draft: Draft) -> Iterator[int]:
+    """Longest remaining path first; blocked ones last, or the others might starve.
+
+    Looks at no more steps than are asked for.
+    """
+    blocked = []
+    for i in draft.frontier.ready:
+        if _is_blocked(draft, i):
+            blocked.append(i)
+        else:
+            yield i
+    yield from blocked
+
+
 def _is_blocked(draft: Draft, i: int) -> bool:
-    """Whether the last try to create an attempt failed; others go first, or they might starve."""
+    """Whether the last try to create an attempt failed."""
     attempts = draft.attempts(i)
     return bool(attempts) and attempts[-1].state is AttemptState.BLOCKED
 

@@ -5,7 +5,7 @@ problems of meaning: `salvage` gives the largest part that still makes a flow.
 """
 
 import copy
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, get_args
 
 from pydantic import ValidationError
@@ -52,20 +52,30 @@ _EXPECTED = {
 
 def too_deep(document: Mapping[Any, Any]) -> Problem | None:
     """Return a problem for nesting that no Job has, and that recursive code could not follow."""
-    waiting: list[tuple[Path, Any]] = [((), document)]
-    while waiting:
-        path, value = waiting.pop()
-        if len(path) > DEEPEST:
-            return Problem(path[:8], f"is nested more than {DEEPEST} levels deep", "Flatten it")
-        if isinstance(value, Mapping):
-            waiting.extend(((*path, key), item) for key, item in value.items() if _holds(item))
-        elif isinstance(value, list | tuple):
-            waiting.extend(((*path, i), item) for i, item in enumerate(value) if _holds(item))
-    return None
+    level: list[Any] = [document]
+    for _ in range(DEEPEST + 1):
+        if not level:
+            return None
+        level = [item for value in level for item in _inside(value) if _holds(item)]
+    return Problem(_way_down(document), f"is nested more than {DEEPEST} levels deep", "Flatten it")
+
+
+def _inside(value: Any) -> Iterable[Any]:
+    return value.values() if isinstance(value, dict) else value
 
 
 def _holds(value: Any) -> bool:
-    return isinstance(value, Mapping | list | tuple)
+    return isinstance(value, dict | list | tuple)
+
+
+def _way_down(document: Mapping[Any, Any]) -> Path:
+    """The beginning of a path that is too long."""
+    ways: list[tuple[Path, Any]] = [((), document)]
+    while ways and len(ways[-1][0]) <= DEEPEST:
+        path, value = ways.pop()
+        items = value.items() if isinstance(value, dict) else enumerate(value)
+        ways.extend(((*path, key), item) for key, item in items if _holds(item))
+    return ways[-1][0][:8]
 
 
 def read(document: Mapping[Any, Any], spelling: Spelling) -> tuple[JobFlow | None, list[Problem]]:

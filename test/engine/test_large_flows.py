@@ -1,0 +1,88 @@
+"""The price of an event follows what changed, not the size of the flow."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from typing import Any, cast
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from engine.flows import flow, step
+from jobflows.dag import Graph
+from jobflows.engine import (
+    Attempt,
+    AttemptRef,
+    AttemptState,
+    CompiledFlow,
+    CompiledStep,
+    Ledger,
+    Observations,
+    plan,
+)
+from jobflows.engine.ready import Ready
+
+WINDOW = 10
+
+
+class Watched(Sequence[CompiledStep]):
+    """The steps of a flow, and which of them were looked at."""
+
+    def __init__(self, steps: Sequence[CompiledStep]) -> None:
+        self._steps = steps
+        self.touched: set[int] = set()
+
+    def __getitem__(self, index: Any) -> Any:
+        self.touched.add(index)
+        return self._steps[index]
+
+    def __iter__(self) -> Iterator[CompiledStep]:
+        self.touched.update(range(len(self._steps)))
+        return iter(self._steps)
+
+    def __len__(self) -> int:
+        return len(self._steps)
+
+
+def seen(state: AttemptState, *steps: int, changed: set[int] | None) -> Observations:
+    attempts = {
+        i: (Attempt(number=1, state=state, ref=AttemptRef(f"j{i}"), created=0.0),) for i in steps
+    }
+    return Observations(attempts=attempts, changed=changed, window=WINDOW)
+
+
+WIDE = flow(*(step(f"s{i}") for i in range(500)))
+CHAINS = flow(*(step(f"s{i}", f"s{i - 100}" if i >= 100 else "") for i in range(500)))
+
+
+@pytest.mark.parametrize("compiled", [WIDE, CHAINS], ids=["wide", "chains"])
+@pytest.mark.parametrize("state", [AttemptState.RUNNING, AttemptState.SUCCEEDED])
+def test_an_event_costs_a_look_at_its_step_and_at_what_may_start(
+    compiled: CompiledFlow, state: AttemptState
+) -> None:
+    ledger = plan(compiled, Ledger(), seen(state, changed=None), 1.0).ledger
+    watched = Watched(compiled.steps)
+    again = replace(compiled, steps=cast("tuple[CompiledStep, ...]", watched))
+
+    answer = plan(again, ledger, seen(state, 7, changed={7}), 2.0)
+
+    assert answer.ledger.steps[7].attempt == 1
+    assert len(answer.actions) == WINDOW
+    assert len(watched.touched) <= WINDOW + 2
+
+
+@given(st.lists(st.tuples(st.booleans(), st.integers(0, 19))))
+def test_ready_steps_are_a_set_in_order_of_precedence(changes: list[tuple[bool, int]]) -> None:
+    graph = Graph.build((f"s{i}", [f"s{i - 3}"] if i % 4 == 3 else []) for i in range(20))
+    ready, plain = Ready(graph), set[int]()
+    for comes, i in changes:
+        (ready.add if comes else ready.discard)(i)
+        (plain.add if comes else plain.discard)(i)
+
+    assert set(ready) == plain
+    assert len(ready) == len(plain)
+    assert list(ready) == sorted(plain, key=lambda i: (-graph.rank[i], i))
+    assert list(ready.copy()) == list(ready)
+    assert ready | {3} == plain | {3}
