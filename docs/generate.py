@@ -226,7 +226,8 @@ def _parameters(command: Any, *, environment: bool = False) -> Iterator[str]:
         if parameter.param_type_name == "option":
             yield _option(parameter, environment=environment)
         else:
-            yield f"| `{parameter.metavar}` | required | {parameter.help} |"
+            needed = "required" if parameter.required else ""
+            yield f"| `{parameter.metavar}` | {needed} | {parameter.help} |"
     yield ""
 
 

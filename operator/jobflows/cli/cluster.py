@@ -7,7 +7,7 @@ and decodes with its own functions, so that the two never see different things.
 from __future__ import annotations
 
 import difflib
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
 from typing import Any
@@ -22,6 +22,9 @@ from jobflows.engine import CompiledFlow, Instant, Ledger, read_status
 from jobflows.engine.times import parse_rfc3339
 from jobflows.manifests import labels
 from jobflows.manifests.records import FlowRecord, JobRecord, PodRecord
+
+MOST_NAMED = 50
+"""Steps up to which a list names them; beyond, the whole flow is listed."""
 
 TRIES = 5
 """How often a field is read and written again when somebody else was faster."""
@@ -133,11 +136,11 @@ class Cluster:
             record = await self.record(name)  # the watch has ended or is too old
             yield record
 
-    async def jobs(self, flow: CompiledFlow, step: str = "") -> list[Job]:
-        """The Jobs of a flow or of one step with their pods, by step and attempt."""
+    async def jobs(self, flow: CompiledFlow, steps: Sequence[str]) -> list[Job]:
+        """The Jobs of a flow's steps with their pods, by step and attempt."""
         selector = f"{labels.FLOW_UID}={flow.uid}"
-        if step:
-            selector += f",{labels.STEP}={step}"
+        if len(steps) <= MOST_NAMED:
+            selector += f",{labels.STEP} in ({','.join(steps)})"
         by_owner: dict[str, list[PodRecord]] = {}
         for item in await self._list(PODS, selector, self.namespace):
             pod = _pods.decode(item)
@@ -176,12 +179,9 @@ class Cluster:
         """What a container has printed."""
         return await self._client.get(PODS, self.namespace, pod, subresource="log", query=query)
 
-    async def annotate(self, name: str, annotation: str, value: str, **spec: Any) -> None:
-        """Set an annotation of a flow, and fields of its spec in the same request."""
-        body: dict[str, Any] = {"metadata": {"annotations": {annotation: value}}}
-        await self._client.patch(
-            JOBFLOWS, self.namespace, name, body | ({"spec": spec} if spec else {})
-        )
+    async def patch(self, name: str, **parts: Any) -> None:
+        """Change `metadata` and `spec` of a flow in one request."""
+        await self._client.patch(JOBFLOWS, self.namespace, name, parts)
 
     async def edit(self, name: str, change: Callable[[dict[str, Any]], dict[str, Any]]) -> None:
         """Patch a flow with `change(flow)`, made again when somebody else wrote in between."""
@@ -191,7 +191,7 @@ class Cluster:
             version = {"resourceVersion": found["metadata"]["resourceVersion"]}
             body["metadata"] = body.get("metadata", {}) | version
             try:
-                await self._client.patch(JOBFLOWS, self.namespace, name, body)
+                await self.patch(name, **body)
             except ApiError as error:
                 if not error.is_conflict or not left:
                     raise

@@ -13,10 +13,11 @@ import typer
 from rich.console import Console
 
 from jobflows.cli.approval import Approvals, check_approvals
-from jobflows.cli.documents import to_json, to_yaml
+from jobflows.cli.connection import Output, OutputOption
 from jobflows.cli.flowfile import UNREADABLE, compile_flow, read_flow
 from jobflows.cli.progress import Lines, LiveTable, Progress, Silent
 from jobflows.cli.summary import describe_run, print_logs, print_outcome, print_steps
+from jobflows.cli.tables import console, print_document
 from jobflows.engine import CompiledFlow, FlowPhase, Ledger
 from jobflows.local import (
     STOPPED,
@@ -33,23 +34,12 @@ from jobflows.local import (
 
 SUCCEEDED, FAILED, INTERRUPTED = 0, 1, 130
 
-WIDTH_OF_FILES = 240
-"""Columns where there is no terminal to measure; messages are not folded for `grep`."""
-
 
 class Executor(StrEnum):
     """What runs the steps."""
 
     PROCESS = "process"
     SEQUENTIAL = "sequential"
-
-
-class Output(StrEnum):
-    """How the result is printed."""
-
-    TABLE = "table"
-    JSON = "json"
-    YAML = "yaml"
 
 
 def run(
@@ -80,9 +70,7 @@ def run(
         list[str] | None,
         typer.Option(metavar="STEP|all", help="Approve a Manual step before it asks."),
     ] = None,
-    output: Annotated[
-        Output, typer.Option("--output", "-o", help="How the result is printed.")
-    ] = Output.TABLE,
+    output: OutputOption = Output.TABLE,
     quiet: Annotated[
         bool, typer.Option("--quiet", "-q", help="No progress and no table, only the outcome.")
     ] = False,
@@ -141,15 +129,14 @@ def run(
         )
     )
     if output is Output.TABLE:
-        width = None if sys.stdout.isatty() else WIDTH_OF_FILES
-        out = Console(highlight=False, soft_wrap=True, width=width)
+        out = console()
         if not quiet:
             print_steps(out, flow, ledger, approvals.reasons)
             print_logs(out, flow, ledger, directory)
         print_outcome(out, ledger, directory)
     else:
         document = describe_run(flow, ledger, directory, clock())
-        sys.stdout.write(to_json(document) if output is Output.JSON else to_yaml(document))
+        print_document(document, as_json=output is Output.JSON)
     raise typer.Exit(_exit_code(ledger))
 
 

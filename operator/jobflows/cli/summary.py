@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from rich.console import Console
+from rich.console import Console, RenderableType
 from rich.table import Table
 from rich.text import Text
 
@@ -31,7 +31,15 @@ LOG_LINES = 10
 def print_steps(
     console: Console, flow: CompiledFlow, ledger: Ledger, notes: Mapping[str, str]
 ) -> None:
-    """The table of steps. `notes` replaces messages by step."""
+    """The table of steps of a flow that has ended."""
+    for part in steps_table(flow, ledger, notes, ledger.finished or 0.0):
+        console.print(part)
+
+
+def steps_table(
+    flow: CompiledFlow, ledger: Ledger, notes: Mapping[str, str], now: Instant
+) -> list[RenderableType]:
+    """The table of steps, and how many are not in it. `notes` replaces messages by step."""
     rows = list(zip(flow.graph.names, ledger.steps, strict=True))
     if len(rows) > MOST_ROWS:
         rows = [row for row in rows if row[1].phase is not StepPhase.SUCCEEDED]
@@ -39,18 +47,17 @@ def print_steps(
     for title in ("STEP", "PHASE", "ATTEMPTS", "DURATION"):
         table.add_column(title, no_wrap=True, justify="right" if title == "ATTEMPTS" else "left")
     table.add_column("MESSAGE", overflow="fold")
-    now = ledger.finished or 0.0
     for name, record in rows[:MOST_ROWS]:
         message = notes.get(name) or one_line(record.message) or _outputs(record)
         phase = Text(str(record.phase), STYLES[record.phase])
         attempts = str(record.attempt) if record.attempt else ""
         table.add_row(name, phase, attempts, took(record, now), Text(message))
-    if table.row_count:
-        console.print(table)
+    parts: list[RenderableType] = [table] if table.row_count else []
     hidden = len(ledger.steps) - table.row_count
     if hidden:
         words = f"and {hidden} more steps" if table.row_count else f"{hidden} steps succeeded"
-        console.print(Text(words, "dim"))
+        parts.append(Text(words, "dim"))
+    return parts
 
 
 def print_logs(console: Console, flow: CompiledFlow, ledger: Ledger, workdir: Path) -> None:

@@ -21,7 +21,7 @@ def plugin_credentials(path: Path, context: str) -> dict[str, Any]:
     except ImportError as error:
         raise LoginError(
             f"{path}: context {context}: its user needs a login plugin; install"
-            " jobflows[operator] (the kubernetes package)"
+            " jobflows[cluster] (the kubernetes package)"
         ) from error
     configuration = Configuration()
     load: Any = load_kube_config  # has no annotations

@@ -1,0 +1,102 @@
+"""`jobflow explain`: why each step is where it is."""
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from rich.text import Text
+
+from jobflows.cli.connection import FlowName, Output, OutputOption
+from jobflows.cli.tables import console, print_document, say, table, without_empty
+from jobflows.cli.words import STYLES, one_line, verdict
+from jobflows.engine import Explanation, StepPhase, explain
+from jobflows.engine.times import rfc3339
+
+if TYPE_CHECKING:
+    from jobflows.cli.cluster import Cluster, Loaded
+
+MOST_ROWS = 200
+
+
+async def explain_flow(
+    cluster: "Cluster",
+    flow: FlowName,
+    step: Annotated[
+        str | None, typer.Argument(metavar="STEP", help="The step to tell all about.")
+    ] = None,
+    output: OutputOption = Output.TABLE,
+) -> None:
+    """Say of each step that is not done why: dependencies, retries, limits, queues, nodes, images.
+
+    With STEP: its attempts with causes, its dependencies up and down, requests, times and events.
+
+    Exit code: 0 explained, 1 no such flow or step, 2 wrong usage, 3 no cluster, or not allowed.
+
+    Examples:
+
+      jobflow explain etl
+
+      jobflow explain etl load -n batch
+
+      jobflow explain etl -o json | jq '.steps[] | select(.reason == "Unschedulable")'
+    """
+    from jobflows.cli.sight import look  # noqa: PLC0415 - see connection.py
+    from jobflows.cli.story import print_story, tell  # noqa: PLC0415
+
+    loaded = await cluster.load(flow)
+    if step is not None:
+        story = await tell(cluster, loaded, step)
+        if output is Output.TABLE:
+            print_story(story)
+        else:
+            print_document(story, as_json=output is Output.JSON)
+        return
+    seen = await look(cluster, loaded)
+    steps = explain(loaded.flow, loaded.ledger, cluster.now(), seen)
+    left = [said for said in steps if said.phase is not StepPhase.SUCCEEDED]
+    if output is Output.TABLE:
+        _print_table(loaded, left, len(steps))
+    else:
+        print_document(_document(loaded, left), as_json=output is Output.JSON)
+
+
+def _print_table(loaded: "Loaded", left: list[Explanation], total: int) -> None:
+    ledger = loaded.ledger
+    head = f"{verdict(ledger)}, {total - len(left)} of {total} steps have succeeded"
+    if not loaded.seen:
+        head = "no operator has taken this flow up; is one running, and may it see this namespace?"
+    say((head, "bold"))
+    rows = table("STEP", "PHASE", "REASON", "WHY")
+    for said in sorted(left, key=lambda said: bool(said.blocked_by))[:MOST_ROWS]:
+        phase = Text(str(said.phase), STYLES[said.phase])
+        rows.add_row(said.step, phase, said.reason, Text(one_line(said.message)))
+    if rows.row_count:
+        console().print(rows)
+    if len(left) > MOST_ROWS:
+        say((f"and {len(left) - MOST_ROWS} more steps (-o json lists all)", "dim"))
+
+
+def _document(loaded: "Loaded", left: list[Explanation]) -> dict[str, Any]:
+    ledger = loaded.ledger
+    return without_empty(
+        {
+            "flow": loaded.flow.name,
+            "namespace": loaded.flow.namespace,
+            "phase": str(ledger.phase),
+            "reason": str(ledger.reason),
+            "message": ledger.message,
+        }
+    ) | {"steps": [describe(said) for said in left]}
+
+
+def describe(said: Explanation) -> dict[str, Any]:
+    """An explanation as a document."""
+    return without_empty(
+        {
+            "name": said.step,
+            "phase": str(said.phase),
+            "reason": said.reason,
+            "message": said.message,
+            "blockedBy": list(said.blocked_by),
+            "until": rfc3339(said.until),
+        }
+    )

@@ -1,0 +1,95 @@
+"""What people tell a flow while it exists: yes, no, wait, go on, stop, so many at a time.
+
+Each command sets an annotation or a field of the spec and is done; the operator acts on it. What
+would have no effect, such as approving a step twice, is refused with the reason.
+"""
+
+from typing import TYPE_CHECKING
+
+from jobflows.api.validation.problems import listed
+from jobflows.cli.connection import FlowName, SteerError, StepName
+from jobflows.cli.tables import say
+from jobflows.engine import StepPhase
+from jobflows.engine.starts import APPROVED_PREFIX
+
+if TYPE_CHECKING:
+    from jobflows.cli.cluster import Cluster, Loaded
+
+
+async def approve(cluster: "Cluster", flow: FlowName, step: StepName) -> None:
+    """Approve a Manual step, also before it asks.
+
+    Exit code: 0 done, 1 no such flow or step, or it is decided already, 2 wrong usage, 3 no
+    cluster, or not allowed.
+
+    Examples:
+
+      jobflow approve release sign-off
+    """
+    await _answer(cluster, flow, step, yes=True)
+
+
+async def reject(cluster: "Cluster", flow: FlowName, step: StepName) -> None:
+    """Reject a Manual step: it fails, and what depends on it is skipped.
+
+    Exit code: 0 done, 1 no such flow or step, or it is decided already, 2 wrong usage, 3 no
+    cluster, or not allowed.
+
+    Examples:
+
+      jobflow reject release sign-off
+    """
+    await _answer(cluster, flow, step, yes=False)
+
+
+async def pause(cluster: "Cluster", flow: FlowName) -> None:
+    """Start no more steps of a flow; those that run go on.
+
+    Exit code: 0 done, 1 no such flow, or it is finished, 2 wrong usage, 3 no cluster, or not
+    allowed.
+
+    Examples:
+
+      jobflow pause etl
+    """
+    loaded = await _unfinished(cluster, flow)
+    await cluster.patch(flow, spec={"suspend": True})
+    say(f"{flow}: " + ("paused already" if loaded.flow.suspend else "paused"))
+
+
+async def unpause(cluster: "Cluster", flow: FlowName) -> None:
+    """Let a paused flow go on.
+
+    Exit code: 0 done, 1 no such flow, or it is finished, 2 wrong usage, 3 no cluster, or not
+    allowed.
+
+    Examples:
+
+      jobflow unpause etl
+    """
+    loaded = await _unfinished(cluster, flow)
+    await cluster.patch(flow, spec={"suspend": False})
+    say(f"{flow}: " + ("goes on" if loaded.flow.suspend else "was not paused"))
+
+
+async def _answer(cluster: "Cluster", flow: str, step: str, *, yes: bool) -> None:
+    loaded = await _unfinished(cluster, flow)
+    index = loaded.step(step)
+    record = loaded.ledger.steps[index]
+    if not loaded.flow.steps[index].is_manual:
+        manual = [each.name for each in loaded.flow.steps if each.is_manual]
+        has = f"it has {listed(manual)}" if manual else "it has none"
+        raise SteerError(f"step {step} of flow {flow} is no Manual step, {has}")
+    if record.phase.terminal:
+        raise SteerError(f"step {step} is {record.phase} already: {record.message}")
+    value = "true" if yes else "false"
+    await cluster.patch(flow, metadata={"annotations": {APPROVED_PREFIX + step: value}})
+    early = "" if record.phase is StepPhase.PENDING_APPROVAL else " (before it asks)"
+    say(f"{flow}: {step} " + ("approved" if yes else "rejected") + early)
+
+
+async def _unfinished(cluster: "Cluster", name: str) -> "Loaded":
+    loaded = await cluster.load(name)
+    if loaded.ledger.phase.terminal:
+        raise SteerError(f"flow {name} is {loaded.ledger.phase} already")
+    return loaded

@@ -1,0 +1,162 @@
+"""All that is known of one step, gathered from the flow, its Jobs, its pods and their events."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+from rich.text import Text
+
+from jobflows.cli.cluster import Cluster, Job, Loaded
+from jobflows.cli.explain import describe
+from jobflows.cli.sight import attempt_of, attempts
+from jobflows.cli.tables import console, say, table, without_empty
+from jobflows.cli.words import STYLES, duration, one_line
+from jobflows.cluster import Resource
+from jobflows.engine import AttemptState, Observations, StepPhase, explain
+from jobflows.engine.times import rfc3339
+from jobflows.manifests.holdup import KUEUE_QUEUE
+from jobflows.manifests.stages import stages
+
+CORE_EVENTS = Resource("", "v1", "events", "Event")
+WORKLOADS = Resource("kueue.x-k8s.io", "v1beta1", "workloads", "Workload")
+
+MOST_NEIGHBOURS = 10
+MOST_PODS = 5
+MOST_EVENTS = 3
+
+
+async def tell(cluster: Cluster, loaded: Loaded, name: str) -> dict[str, Any]:
+    """The story of a step as a document."""
+    index = loaded.step(name)
+    flow, record = loaded.flow, loaded.ledger.steps[index]
+    step = flow.steps[index]
+    now = cluster.now()
+    jobs = await cluster.jobs(flow, [name])
+    seen = Observations(attempts=attempts(loaded, jobs, now))
+    said = explain(flow, loaded.ledger, now, seen)[index]
+    tries = [await _attempt(cluster, job) for job in jobs]
+    return describe(said) | without_empty(
+        {
+            "flow": flow.name,
+            "namespace": flow.namespace,
+            "type": step.spec.type,
+            "when": step.spec.when,
+            "attempt": record.attempt,
+            "retries": f"{record.retries} of {step.retry.limit}" if record.attempt else "",
+            "losses": f"{record.losses} of {step.retry.on_disruption.limit}"
+            if record.losses
+            else "",
+            "startTime": rfc3339(record.started),
+            "completionTime": rfc3339(record.finished),
+            "nextRetryTime": rfc3339(record.retry_at),
+            "outputs": dict(record.outputs),
+            "dependencies": _neighbours(loaded, flow.graph.parents[index]),
+            "dependents": _neighbours(loaded, flow.graph.children[index]),
+            "attempts": tries,
+            "logs": f"jobflow logs {flow.name} {name} -n {flow.namespace}" if tries else "",
+        }
+    )
+
+
+def print_story(story: dict[str, Any]) -> None:
+    """The story for people."""
+    phase = StepPhase(story["phase"])
+    reason = f" ({story['reason']})" if "reason" in story else ""
+    say((story["name"], "bold"), " is ", (f"{phase}{reason}", STYLES[phase]))
+    if "message" in story:
+        say(story["message"].strip())
+    facts = table("", "")
+    facts.show_header = False
+    for title in ("when", "retries", "losses", "startTime", "completionTime", "nextRetryTime"):
+        if title in story:
+            facts.add_row(title, Text(str(story[title])))
+    for title in ("dependencies", "dependents"):
+        if title in story:
+            names = [f"{each['name']} ({each['phase']})" for each in story[title]]
+            more = len(names) - MOST_NEIGHBOURS
+            rest = f" and {more} more" if more > 0 else ""
+            facts.add_row(title, Text(", ".join(names[:MOST_NEIGHBOURS]) + rest))
+    if "outputs" in story:
+        facts.add_row("outputs", Text(", ".join(f"{k}={v}" for k, v in story["outputs"].items())))
+    if facts.row_count:
+        console().print(facts)
+    for each in story.get("attempts", ()):
+        _print_attempt(each)
+    if "logs" in story:
+        say(("logs: ", "dim"), story["logs"])
+
+
+def _print_attempt(each: dict[str, Any]) -> None:
+    what = one_line(each.get("message", ""))
+    cause = f" ({each['cause']})" if "cause" in each else ""
+    say((f"attempt {each['number']}", "bold"), f" {each['state']}{cause}: {each['job']} {what}")
+    for container, wanted in each.get("resources", {}).items():
+        words = ", ".join(
+            f"{kind} {' '.join(f'{k}={v}' for k, v in wanted[kind].items())}"
+            for kind in ("requests", "limits")
+            if kind in wanted
+        )
+        say(f"  container {container}: {words}")
+    for pod in each.get("pods", ()):
+        spent = ", ".join(f"{stage} {duration(s)}" for stage, s in pod.get("seconds", {}).items())
+        say(f"  pod {pod['name']} {pod['phase']}" + (f": {spent}" if spent else ""))
+    for note in each.get("notes", ()):
+        say(f"  {note}")
+
+
+def _neighbours(loaded: Loaded, indices: Any) -> list[dict[str, str]]:
+    names, records = loaded.flow.graph.names, loaded.ledger.steps
+    return [{"name": names[i], "phase": str(records[i].phase)} for i in indices]
+
+
+async def _attempt(cluster: Cluster, job: Job) -> dict[str, Any]:
+    attempt = attempt_of(job, cluster.now())
+    state = attempt.state if attempt else AttemptState.STOPPING
+    failed = attempt is not None and state is AttemptState.FAILED
+    waits = state is AttemptState.RUNNING and attempt is not None and bool(attempt.message)
+    return without_empty(
+        {
+            "number": job.number,
+            "job": job.record.metadata.name,
+            "state": str(state),
+            "cause": str(attempt.cause) if failed and attempt else "",
+            "reason": str(attempt.reason) if attempt else "",
+            "message": attempt.message if attempt else "",
+            "resources": _resources(job),
+            "pods": [_pod(pod) for pod in job.pods[:MOST_PODS]],
+            "notes": await _notes(cluster, job) if waits else [],
+        }
+    )
+
+
+def _pod(pod: Any) -> dict[str, Any]:
+    spent = stages(pod)._asdict()
+    seconds = {stage: value for stage, value in spent.items() if value is not None}
+    return without_empty({"name": pod.metadata.name, "phase": pod.status.phase, "seconds": seconds})
+
+
+def _resources(job: Job) -> dict[str, Any]:
+    """What the containers of an attempt asked for; a retry may have asked for more."""
+    template = msgspec.json.decode(job.manifest)["spec"]["template"]["spec"]
+    return {
+        container["name"]: wanted
+        for container in template.get("containers", ())
+        if (wanted := without_empty(container.get("resources") or {}))
+    }
+
+
+async def _notes(cluster: Cluster, job: Job) -> list[str]:
+    """What Kueue and the warnings about the Job and its pods say of an attempt that waits."""
+    notes = []
+    meta = job.record.metadata
+    if job.record.spec.suspend and KUEUE_QUEUE in meta.labels:
+        selector = f"kueue.x-k8s.io/job-uid={meta.uid}"
+        for workload in await cluster.items(WORKLOADS, selector):
+            for condition in workload.get("status", {}).get("conditions", ()):
+                if condition["type"] == "QuotaReserved" and condition["status"] == "False":
+                    notes.append(f"Kueue: {condition['message']}")
+    for uid in (meta.uid, *(pod.metadata.uid for pod in job.pods[:MOST_PODS])):
+        found = await cluster.items(CORE_EVENTS, fields=f"involvedObject.uid={uid},type=Warning")
+        notes += [f"{event['reason']}: {event['message']}" for event in found[-MOST_EVENTS:]]
+    return notes

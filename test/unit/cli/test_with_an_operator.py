@@ -1,0 +1,83 @@
+"""Commands against the whole operator: what they set has its effect, what they say is so."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import random
+
+import pytest
+
+from cluster_suite.flows import fails_until, flow, manual, retry, runs, sim, step
+from jobflows.cli.cluster import Cluster
+from jobflows.cli.connection import Output
+from jobflows.cli.explain import explain_flow
+from jobflows.cli.steer import approve, pause, reject, unpause
+from jobflows.cluster import Client, Limiter
+from unit.controller.stage import Stage, play
+
+
+def person(stage: Stage) -> Cluster:
+    """The cluster as a command sees it."""
+    client = Client(stage.user, Limiter(), rng=random.Random(0))
+    return Cluster(client, "default", now=stage.server.clock.now)
+
+
+def test_an_approved_step_lets_the_flow_end_and_a_rejected_one_fails_it() -> None:
+    async def scenario(stage: Stage) -> None:
+        await stage.apply(flow("f", manual("ask"), step("b", "ask")), flow("g", manual("ask")))
+        await stage.until(lambda: stage.phase("f") == stage.phase("g") == "Paused")
+        await approve(person(stage), "f", "ask")
+        await reject(person(stage), "g", "ask")
+        await stage.ended("f", "g", seconds=5)
+        assert (stage.phase("f"), stage.phase("g")) == ("Succeeded", "Failed")
+
+    play(scenario)
+
+
+def test_a_paused_flow_starts_nothing_until_it_goes_on() -> None:
+    async def scenario(stage: Stage) -> None:
+        await stage.apply(flow("f", step("a", pod=runs("10s")), step("b", "a")))
+        await stage.until(lambda: len(stage.starts) == 1)
+        await pause(person(stage), "f")
+        await asyncio.sleep(60)
+        assert stage.phases("f") == {"a": "Succeeded", "b": "Pending"}
+        await unpause(person(stage), "f")
+        await stage.ended("f")
+        assert stage.phase("f") == "Succeeded"
+
+    play(scenario)
+
+
+def test_scenario_25_explain_says_of_each_step_what_holds_it_up(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    async def scenario(stage: Stage) -> None:
+        again = {"retryPolicy": retry(3, "1h")}
+        await stage.apply(
+            flow(
+                "f",
+                step("stuck", pod=sim("image-error")),
+                step("again", pod=fails_until(2), **again),
+                step("runs", pod=runs("1h")),
+                step("last", "stuck", "runs"),
+                manual("ask"),
+            )
+        )
+        await asyncio.sleep(30)
+        capsys.readouterr()
+        await explain_flow(person(stage), "f", output=Output.JSON)
+        said = {each["name"]: each for each in json.loads(capsys.readouterr().out)["steps"]}
+        assert {name: each.get("reason") for name, each in said.items()} == {
+            "stuck": "ImagePullBackOff",
+            "again": "BackingOff",
+            "runs": None,
+            "last": "WaitingForSteps",
+            "ask": "AwaitingApproval",
+        }
+        assert said["last"]["blockedBy"] == ["stuck", "runs"]
+        assert said["again"]["until"] == stage.step("f", "again")["nextRetryTime"]
+        assert stage.step("f", "stuck")["reason"] == "ImagePullBackOff"
+        assert "reason" not in stage.step("f", "last")  # derived, and never written
+
+    play(scenario)
