@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from engine.random_flows import Case, cases
 from engine.world import World
-from jobflows.engine import FlowPhase, StepPhase
+from jobflows.engine import FlowPhase, StepPhase, StopMode, StopRequest
 from jobflows.engine.frontier import blocks_dependents
 
 PROFILE = settings(
@@ -31,10 +31,13 @@ class Watcher:
         self.world = world
         self.seen = 0
         self.on_record: dict[str, dict[str, object]] = {}
+        self.stopped = False
         self.backoff_limit = world.flow.policy.backoff_limit
 
     def look(self) -> None:
         world, graph = self.world, self.world.flow.graph
+        assert not (self.stopped and world.starts[self.seen :]), "started after a stop"
+        self.stopped = world.ledger.phase.terminal
         for name, number, _ in world.starts[self.seen :]:
             above = [(p, world.ledger.steps[p]) for p in graph.parents[graph.index[name]]]
             if number == 1:
@@ -55,10 +58,18 @@ class Watcher:
                 assert self.on_record.setdefault(entry["name"], entry) == entry
 
 
-def run(case: Case, seed: int, *, troubles: float, then: Case | None = None) -> World:
+def run(
+    case: Case,
+    seed: int,
+    *,
+    troubles: float,
+    then: Case | None = None,
+    stop: StopRequest | None = None,
+) -> World:
     """Drive a flow through misfortune; all of it stops after a while, so that it can end.
 
     With `then` the flow is edited on its way until nothing but the names of its steps is the same.
+    With `stop` a person ends it, and takes the request back some time after it was heard.
     """
     chance = random.Random(seed)
     world = World(case.flow)
@@ -66,13 +77,17 @@ def run(case: Case, seed: int, *, troubles: float, then: Case | None = None) -> 
     watcher = Watcher(world)
     world.shows = lambda _: chance.random() >= troubles
     world.writes = lambda: chance.random() >= troubles
-    edited_at = chance.randrange(20)
+    edited_at, stopped_at = chance.randrange(20), chance.randrange(20)
     for turn in range(2000):
         if then is not None and turn == edited_at:
             watcher.backoff_limit = max(f.flow.policy.backoff_limit for f in (case, then))
             case = then
             world.edit(case.flow)
             world.scripts = {**world.scripts, **case.scripts}
+        if stop is not None and turn == stopped_at:
+            world.stop = stop
+        elif world.status.get("phase") == "Failed":
+            world.stop = None
         calm = turn > 60
         if calm:
             world.shows = lambda _: True
@@ -144,6 +159,18 @@ def test_a_flow_that_is_edited_on_its_way_reaches_its_end(
 
     assert world.ledger.phase in (FlowPhase.SUCCEEDED, FlowPhase.FAILED)
     assert all(record.phase.terminal for record in world.ledger.steps)
+
+
+@given(case=cases(), seed=st.integers(0, 2**32), mode=st.sampled_from(StopMode))
+@PROFILE
+def test_a_flow_that_is_stopped_on_its_way_ends_at_once(
+    case: Case, seed: int, mode: StopMode
+) -> None:
+    world = run(case, seed, troubles=0.3, stop=StopRequest(mode, "by hand"))
+
+    assert world.ledger.phase in (FlowPhase.SUCCEEDED, FlowPhase.FAILED)
+    assert all(record.phase.terminal for record in world.ledger.steps)
+    assert world.flow_deleted is not None
 
 
 @given(case=cases())

@@ -30,6 +30,7 @@ from jobflows.engine import (
     StepPhase,
     StepRecord,
     StopAttempt,
+    StopRequest,
     edit,
     plan,
     read_status,
@@ -58,6 +59,7 @@ class World:
         self.refused: dict[tuple[str, int], Attempt] = {}
         self.tries: dict[tuple[str, int], int] = {}
         self.approvals: dict[str, bool] = {}
+        self.stop: StopRequest | None = None
         self.peers: list[Peer] = []
         self.window: int | None = None
         self.resources_ready = False
@@ -159,6 +161,7 @@ class World:
             changed=None if everything else {index[n] for n in news if n in index},
             strays=[a for n, group in self.shown.items() if n not in index for a in group],
             approvals=dict(self.approvals),
+            stop=self.stop,
             peers=self.peers,
             window=self.window,
             resources_ready=self.resources_ready,

@@ -40,6 +40,7 @@ from jobflows.engine import (
 )
 from jobflows.engine.edits import IGNORED
 from jobflows.engine.sizing import advise
+from jobflows.engine.stopping import STOP_ANNOTATION, STOP_WORDS, read_stop
 from jobflows.engine.times import parse_rfc3339
 
 PEOPLE = frozenset({Reason.AWAITING_APPROVAL, Reason.APPROVED, "SpecChangeApplied"})
@@ -111,6 +112,7 @@ class Reconciler:
             await self._rejection.reject(state, invalid.problems, now)
             return
         self._load(state, flow, now)
+        self._check_stop(state)
         before = state.ledger or Ledger()
         try:
             answer = self._plan(state, flow, before, now)
@@ -247,6 +249,16 @@ class Reconciler:
         else:
             return
         self._census.recount(flow.uid, _phases(flow, state.ledger))
+
+    def _check_stop(self, state: FlowState) -> None:
+        """Say once that nobody knows what a stop annotation means."""
+        assert state.record is not None  # the caller has looked
+        value = state.record.metadata.annotations.get(STOP_ANNOTATION, "")
+        unknown = value if read_stop(value) is None else ""
+        if unknown and unknown != state.stop_ignored:
+            words = f"annotation {STOP_ANNOTATION}: {unknown[:64]!r} is ignored; write {STOP_WORDS}"
+            self._announce(state, Event("StopIgnored", words, warning=True))
+        state.stop_ignored = unknown
 
     def _announce(self, state: FlowState, event: Event) -> None:
         record = state.record

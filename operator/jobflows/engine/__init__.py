@@ -17,7 +17,15 @@ from jobflows.engine.ledger import (
     StepPhase,
     StepRecord,
 )
-from jobflows.engine.observations import Attempt, AttemptState, Cause, Observations, Peer
+from jobflows.engine.observations import (
+    Attempt,
+    AttemptState,
+    Cause,
+    Observations,
+    Peer,
+    StopMode,
+    StopRequest,
+)
 from jobflows.engine.plan import (
     Action,
     CreateResources,
@@ -56,6 +64,8 @@ __all__ = [
     "StepPhase",
     "StepRecord",
     "StopAttempt",
+    "StopMode",
+    "StopRequest",
     "conditions",
     "edit",
     "explain",

@@ -10,6 +10,7 @@ from __future__ import annotations
 from jobflows.engine.attempts import take_in
 from jobflows.engine.concurrency import Admission, admit
 from jobflows.engine.draft import Draft
+from jobflows.engine.failfast import fail_fast
 from jobflows.engine.flow import CompiledFlow
 from jobflows.engine.frontier import blocks_dependents
 from jobflows.engine.ledger import FlowPhase, Instant, Ledger, Reason, StepPhase
@@ -17,6 +18,7 @@ from jobflows.engine.observations import AttemptState, Observations
 from jobflows.engine.outcome import look_after, settle, stop_flow
 from jobflows.engine.plan import CreateResources, Plan, StopAttempt
 from jobflows.engine.starts import decide, start_ready
+from jobflows.engine.stopping import reason_to_stop, stop_asked
 
 
 def plan(flow: CompiledFlow, ledger: Ledger, seen: Observations, now: Instant) -> Plan:
@@ -46,7 +48,7 @@ def plan(flow: CompiledFlow, ledger: Ledger, seen: Observations, now: Instant) -
 
 
 def _has_begun(draft: Draft) -> bool:
-    """The gates before the first step: other flows of the group, and `suspend`.
+    """The gates before the first step: a person, other flows of the group, and `suspend`.
 
     A flow with attempts has passed them already, whatever became of the status that said so.
     """
@@ -54,6 +56,10 @@ def _has_begun(draft: Draft) -> bool:
         return True
     begun = _first_attempt(draft)
     if begun is None:
+        asked = stop_asked(draft)
+        if asked is not None:
+            stop_flow(draft, *asked)
+            return False
         decision = admit(draft.flow, False, draft.seen.peers)
         if decision.admission is Admission.STOP:
             stop_flow(draft, Reason.REPLACED, decision.message)
@@ -99,41 +105,35 @@ def _take_in_changes(draft: Draft, due: set[int]) -> None:
 
 
 def _advance(draft: Draft) -> None:
-    """What follows from the facts: the end of the flow, or new steps."""
-    for i in sorted(draft.frontier.doomed):
-        if i in draft.frontier.doomed:  # skipping one may have skipped others below it
-            draft.finish(i, StepPhase.SKIPPED, Reason.DEPENDENCY_FAILED, _broken_parent(draft, i))
-    if draft.ledger.reason == Reason.BACKOFF_LIMIT:
-        stop_flow(draft, Reason.BACKOFF_LIMIT, draft.ledger.message)
-        return
-    if draft.frontier.unfinished:  # otherwise it was done before anyone had to stop it
-        end = _reason_to_stop(draft)
-        if end is not None:
-            stop_flow(draft, *end)
+    """What follows from the facts: the end of the flow, or new steps.
+
+    A step that ends before it starts may bring an end or new steps itself, so this is repeated
+    until nothing new ends.
+    """
+    while True:
+        _skip_doomed(draft)
+        if draft.ledger.reason == Reason.BACKOFF_LIMIT:
+            stop_flow(draft, Reason.BACKOFF_LIMIT, draft.ledger.message)
             return
+        if draft.frontier.unfinished:  # otherwise it was done before anyone had to stop it
+            end = reason_to_stop(draft)
+            if end is not None:
+                stop_flow(draft, *end)
+                return
+            fail_fast(draft)
         if draft.flow.has_resources and not draft.seen.resources_ready:
-            draft.actions.append(CreateResources())
-        else:
-            start_ready(draft)
+            if draft.frontier.unfinished:
+                draft.actions.append(CreateResources())
+            break
+        if start_ready(draft):
+            break
     settle(draft)
 
 
-def _reason_to_stop(draft: Draft) -> tuple[Reason, str] | None:
-    """Why the flow must end before its steps are done, in one word and in one sentence."""
-    decision = admit(draft.flow, True, draft.seen.peers)
-    if decision.admission is Admission.STOP:
-        return Reason.REPLACED, decision.message
-    if draft.seen.resources_problem:
-        return Reason.RESOURCE_CONFLICT, draft.seen.resources_problem
-    limit = draft.flow.policy.active_deadline_seconds
-    started = draft.ledger.started
-    if limit is None or started is None:
-        return None
-    if draft.now >= started + limit:
-        return Reason.FLOW_DEADLINE, f"the flow ran longer than {limit} s"
-    if draft.look_at_all or draft.began_now:
-        draft.frontier.set_timer(started + limit, -1)
-    return None
+def _skip_doomed(draft: Draft) -> None:
+    for i in sorted(draft.frontier.doomed):
+        if i in draft.frontier.doomed:  # skipping one may have skipped others below it
+            draft.finish(i, StepPhase.SKIPPED, Reason.DEPENDENCY_FAILED, _broken_parent(draft, i))
 
 
 def _broken_parent(draft: Draft, step: int) -> str:
