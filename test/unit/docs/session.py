@@ -27,7 +27,7 @@ _ALIKE = (
     (re.compile(r"\b\d+(\.\d+)? s\b"), "SPAN"),
     (re.compile(r"\s+"), " "),
 )
-_KEPT = ("PATH", "HOME", "LANG", "USER", "PYTHONPATH")
+_KEPT = ("PATH", "HOME", "LANG", "USER")
 
 
 class Session:
