@@ -24,7 +24,6 @@ def test_no_example_is_forgotten() -> None:
         "retries",
         "conditional",
         "parameters",
-        "resume",
         "templates",
     }
     assert {path.stem for path in EXAMPLES.glob("*.yaml")} == tested
@@ -110,24 +109,3 @@ def test_templates(kube: Kube) -> None:
     }
     assert logs(kube, "templates", "both") == "counting both of 2026-01-31 on 2026-01-31"
     ran_in_order(kube, "templates")
-
-
-def test_resume(kube: Kube) -> None:
-    _apply(kube, "resume")
-    failed = kube.ends("resume", "Failed")
-    assert "the database is down" in failed["message"]
-    kube.patch("jf", "resume", {"spec": {"parameters": [{"name": "database", "value": "up"}]}})
-    kube.annotate("resume", "workflow.kube-zen.io/resume", '{"id": "1"}')
-    status = kube.reaches("resume", "Succeeded")
-    assert status["resume"]["run"] == 2
-    assert logs(kube, "resume", "load", 2) == "attempt 2: loaded 120 rows"
-    assert {name: step.get("attempt") for name, step in steps(status).items()} == {
-        "extract": 1,
-        "load": 2,
-        "report": 1,
-    }
-    kube.annotate("resume", "workflow.kube-zen.io/resume", '{"id": "2", "from": ["load"]}')
-    kube.until("jf", "resume", lambda f: f["status"].get("resume", {}).get("id") == "2")
-    status = kube.reaches("resume", "Succeeded")
-    assert logs(kube, "resume", "load", 3) == "attempt 3: loaded 120 rows"
-    assert steps(status)["extract"]["attempt"] == 1

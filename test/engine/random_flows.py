@@ -85,6 +85,9 @@ def cases(draw: st.DrawFn) -> Case:
     }
     if draw(st.booleans()):
         policy["activeDeadlineSeconds"] = draw(st.integers(3, 60))
+    if draw(st.integers(0, 2)) == 0:
+        policy["failFast"] = True
+        policy["failFastMode"] = draw(st.sampled_from(["Drain", "Terminate"]))
     if draw(st.booleans()):
         action = draw(st.sampled_from(["FailJob", "Ignore", "Count"]))
         rule = {"action": action, "onExitCodes": {"operator": "In", "values": [2, 3]}}

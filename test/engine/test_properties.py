@@ -6,16 +6,14 @@ late, final records untouched) are in `World.plan`; here are those of the whole 
 
 from __future__ import annotations
 
-import json
 import random
 
-import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from engine.random_flows import Case, cases
 from engine.world import World
-from jobflows.engine import FlowPhase, StepPhase
+from jobflows.engine import FlowPhase, StepPhase, StopMode, StopRequest
 from jobflows.engine.frontier import blocks_dependents
 
 PROFILE = settings(
@@ -33,64 +31,45 @@ class Watcher:
         self.world = world
         self.seen = 0
         self.on_record: dict[str, dict[str, object]] = {}
-        self.run = 1
-        self.runs: dict[str, int] = {}
-        self.used = dict.fromkeys(world.flow.graph.names, 0)
+        self.stopped = False
         self.backoff_limit = world.flow.policy.backoff_limit
 
     def look(self) -> None:
         world, graph = self.world, self.world.flow.graph
-        if world.ledger.resume.run != self.run:
-            self._resumed()
-        for name, _, _ in world.starts[self.seen :]:
+        assert not (self.stopped and world.starts[self.seen :]), "started after a stop"
+        self.stopped = world.ledger.phase.terminal
+        for name, number, _ in world.starts[self.seen :]:
             above = [(p, world.ledger.steps[p]) for p in graph.parents[graph.index[name]]]
-            if world.record(name).started is None:
+            if number == 1:
                 assert all(record.phase.terminal for _, record in above), name
                 assert not any(blocks_dependents(world.flow, p, r) for p, r in above), name
             assert name not in self.on_record, f"{name} was final and runs again"
         self.seen = len(world.starts)
         live = [job.step for job in world.jobs if job.is_live(world.now)]
         assert len(live) == len(set(live)), "two attempts of one step at once"
-        for name, record in zip(graph.names, world.ledger.steps, strict=True):
-            used = record.attempt - self.used.get(name, 0)
-            assert used <= 1 + record.retries + record.losses
+        for record in world.ledger.steps:
+            assert record.attempt <= 1 + record.retries + record.losses
+        total = sum(record.retries for record in world.ledger.steps)
+        assert total <= self.backoff_limit
         assert world.ledger.frontier is not None
-        assert world.ledger.frontier.retries <= self.backoff_limit
         assert len(world.ledger.frontier.timers) <= 4 * len(graph) + 2
-        told = world.status.get("resume") or {}
-        assert self.runs.setdefault(told.get("id", ""), told.get("run", 1)) == told.get("run", 1)
-        if told.get("run", 1) != self.run:
-            return  # a resume that is not on record yet
         for entry in world.status.get("steps", ()):
             if StepPhase(entry["phase"]).terminal:
-                said = {key: value for key, value in entry.items() if key != "outdated"}
-                assert self.on_record.setdefault(entry["name"], said) == said
-
-    def _resumed(self) -> None:
-        """Another run: what succeeded, and is not below a step that was named, stays as it is."""
-        world, graph = self.world, self.world.flow.graph
-        again = [graph.index[n] for n in json.loads(world.resume)["from"] if n in graph.index]
-        for i in again:
-            again += graph.children[i]
-        repeated = {graph.names[i] for i in again}
-        self.run = world.ledger.resume.run
-        self.on_record = {
-            name: entry
-            for name, entry in self.on_record.items()
-            if entry["phase"] == "Succeeded" and name not in repeated
-        }
-        for name in set(graph.names) - self.on_record.keys():
-            record = world.record(name)
-            self.used[name] = record.attempt - (record.started is not None)
+                assert self.on_record.setdefault(entry["name"], entry) == entry
 
 
 def run(
-    case: Case, seed: int, *, troubles: float, then: Case | None = None, resumes: float = 0.0
+    case: Case,
+    seed: int,
+    *,
+    troubles: float,
+    then: Case | None = None,
+    stop: StopRequest | None = None,
 ) -> World:
     """Drive a flow through misfortune; all of it stops after a while, so that it can end.
 
     With `then` the flow is edited on its way until nothing but the names of its steps is the same.
-    `resumes` is the chance that somebody asks for a resume, each turn.
+    With `stop` a person ends it, and takes the request back some time after it was heard.
     """
     chance = random.Random(seed)
     world = World(case.flow)
@@ -98,13 +77,17 @@ def run(
     watcher = Watcher(world)
     world.shows = lambda _: chance.random() >= troubles
     world.writes = lambda: chance.random() >= troubles
-    edited_at = chance.randrange(20)
+    edited_at, stopped_at = chance.randrange(20), chance.randrange(20)
     for turn in range(2000):
         if then is not None and turn == edited_at:
             watcher.backoff_limit = max(f.flow.policy.backoff_limit for f in (case, then))
             case = then
             world.edit(case.flow)
             world.scripts = {**world.scripts, **case.scripts}
+        if stop is not None and turn == stopped_at:
+            world.stop = stop
+        elif world.status.get("phase") == "Failed":
+            world.stop = None
         calm = turn > 60
         if calm:
             world.shows = lambda _: True
@@ -114,8 +97,6 @@ def run(
                 world.edit(case.flow)
         else:
             _misfortune(world, case, chance, troubles)
-            if chance.random() < resumes:
-                world.resume = json.dumps(_request(world, turn, chance))
         if world.flow_deleted is not None:
             break
         wake_at = world.plan().wake_at
@@ -145,16 +126,6 @@ def _misfortune(world: World, case: Case, chance: random.Random, troubles: float
     if chance.random() < 0.1:
         name = chance.choice(world.flow.graph.names)
         world.approvals[name] = chance.random() < 0.7
-
-
-def _request(world: World, turn: int, chance: random.Random) -> dict[str, object]:
-    names = [*world.flow.graph.names, "nobody"]
-    return {
-        "id": str(turn),
-        "mode": chance.choice(["hot", "cold"]),
-        "from": chance.sample(names, chance.choice([0, 0, 1, 2]) % len(names)),
-        "set": dict.fromkeys(chance.sample(names, chance.choice([0, 0, 0, 1])), "Succeeded"),
-    }
 
 
 @given(case=cases(), seed=st.integers(0, 2**32))
@@ -190,26 +161,16 @@ def test_a_flow_that_is_edited_on_its_way_reaches_its_end(
     assert all(record.phase.terminal for record in world.ledger.steps)
 
 
-@given(case=cases(), seed=st.integers(0, 2**32))
+@given(case=cases(), seed=st.integers(0, 2**32), mode=st.sampled_from(StopMode))
 @PROFILE
-@pytest.mark.parametrize("troubles", [0.0, 0.5])
-def test_a_flow_that_is_resumed_at_any_moment_repeats_no_success_and_ends(
-    case: Case, troubles: float, seed: int
+def test_a_flow_that_is_stopped_on_its_way_ends_at_once(
+    case: Case, seed: int, mode: StopMode
 ) -> None:
-    world = run(case, seed, troubles=troubles, resumes=0.15)
+    world = run(case, seed, troubles=0.3, stop=StopRequest(mode, "by hand"))
 
     assert world.ledger.phase in (FlowPhase.SUCCEEDED, FlowPhase.FAILED)
     assert all(record.phase.terminal for record in world.ledger.steps)
     assert world.flow_deleted is not None
-
-
-@given(case=cases(), then=cases(), seed=st.integers(0, 2**32))
-@PROFILE
-def test_a_flow_that_is_edited_and_resumed_ends(case: Case, then: Case, seed: int) -> None:
-    world = run(case, seed, troubles=0.3, then=then, resumes=0.15)
-
-    assert world.ledger.phase in (FlowPhase.SUCCEEDED, FlowPhase.FAILED)
-    assert all(record.phase.terminal for record in world.ledger.steps)
 
 
 @given(case=cases())

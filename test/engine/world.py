@@ -30,6 +30,7 @@ from jobflows.engine import (
     StepPhase,
     StepRecord,
     StopAttempt,
+    StopRequest,
     edit,
     plan,
     read_status,
@@ -42,8 +43,7 @@ class World:
     """One flow and its Jobs. `scripts` says how the attempts of a step end, the last one for ever.
 
     `shows(step)` may keep news of a step from the operator for a while, `writes()` may keep the
-    status from being written; what a plan wants removed is removed only once the status is written,
-    and a resume is on record before anything is started because of it.
+    status from being written; what a plan wants removed is removed only once the status is written.
     """
 
     def __init__(self, flow: CompiledFlow, **scripts: Outcome | list[Outcome]) -> None:
@@ -59,7 +59,7 @@ class World:
         self.refused: dict[tuple[str, int], Attempt] = {}
         self.tries: dict[tuple[str, int], int] = {}
         self.approvals: dict[str, bool] = {}
-        self.resume = ""
+        self.stop: StopRequest | None = None
         self.peers: list[Peer] = []
         self.window: int | None = None
         self.resources_ready = False
@@ -161,7 +161,7 @@ class World:
             changed=None if everything else {index[n] for n in news if n in index},
             strays=[a for n, group in self.shown.items() if n not in index for a in group],
             approvals=dict(self.approvals),
-            resume=self.resume,
+            stop=self.stop,
             peers=self.peers,
             window=self.window,
             resources_ready=self.resources_ready,
@@ -194,8 +194,7 @@ class World:
 
     def _carry_out(self, answer: Plan) -> None:
         removals = (StopAttempt, DeleteAttempt, DeleteFlow)
-        told = (self.status.get("resume") or {}).get("id", "") == self.ledger.resume.id
-        if any(isinstance(action, removals) or not told for action in answer.actions):
+        if any(isinstance(action, removals) for action in answer.actions):
             self.write()
         for action in answer.actions:
             match action:
@@ -252,13 +251,6 @@ class World:
         self.refused = {}
         self.look_at_all = True
 
-    def ask(self, **request: Any) -> list[Event]:
-        """The user asks for a resume; returns what they are told at once."""
-        self.resume = json.dumps(request)
-        before = len(self.events)
-        self.tick()
-        return self.events[before:]
-
     def edit(self, new: CompiledFlow) -> list[Event]:
         """The user applies another spec."""
         new = replace(new, generation=self.flow.generation + 1)
@@ -281,8 +273,7 @@ def check(flow: CompiledFlow, before: Ledger, seen: Observations, now: float, an
     again = plan(flow, answer.ledger, replace(seen, changed=()), now)
     assert again.ledger == answer.ledger, "not idempotent"
     assert not again.events, again.events
-    carried = answer.ledger.frontier
-    derived = Frontier.of(flow, answer.ledger.steps, answer.ledger.resume.at)
+    carried, derived = answer.ledger.frontier, Frontier.of(flow, answer.ledger.steps)
     assert carried is not None
     for name in ("ready", "live", "doomed", "unfinished", "failures", "retries"):
         assert getattr(carried, name) == getattr(derived, name), name
@@ -295,12 +286,10 @@ def check(flow: CompiledFlow, before: Ledger, seen: Observations, now: float, an
 
 
 def _never_again(before: Ledger, after: Ledger) -> None:
-    resumed = before.resume.run != after.resume.run
-    if before.phase.terminal and not resumed:
+    if before.phase.terminal:
         assert (after.phase, after.finished) == (before.phase, before.finished)
     for old, new in zip(before.steps, after.steps, strict=False):
-        assert new.attempt >= old.attempt, "an attempt number came back"
-        if old.phase.terminal and not resumed:
+        if old.phase.terminal:
             assert new == old, "a final record changed"
     if after.phase.terminal:
         final = (StepPhase.SUCCEEDED, StepPhase.FAILED, StepPhase.SKIPPED)

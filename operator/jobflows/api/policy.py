@@ -1,18 +1,19 @@
 """The policies of a flow and of its steps: what happens on failure, and what flows may overlap.
 
 Names, types and defaults are zen-flow's, so its manifests keep their meaning; `concurrencyGroup`,
-`onDisruption`, `maxDuration` and `jitter` are ours.
+`failFast`, `onDisruption`, `maxDuration` and `jitter` are ours.
 """
 
 from typing import Annotated, Literal
 
 from pydantic import Field
 
-from jobflows.api.base import Count, Duration, Factor, Model, Seconds
+from jobflows.api.base import Count, Duration, Factor, Flag, Model, Seconds
 
 ConcurrencyPolicy = Literal["Allow", "Forbid", "Replace"]
 PodFailureAction = Literal["FailJob", "Ignore", "Count"]
 ExitCodeOperator = Literal["In", "NotIn"]
+FailFastMode = Literal["Drain", "Terminate"]
 BackoffType = Literal["Exponential", "Linear", "Fixed"]
 
 ExitCode = Annotated[int, Field(strict=True, ge=0, le=255, json_schema_extra={"format": "int32"})]
@@ -71,6 +72,12 @@ class ExecutionPolicy(Model):
 
     active_deadline_seconds: Seconds | None = None
     """Seconds after its start when an unfinished flow fails and its Jobs are stopped."""
+
+    fail_fast: Flag = False
+    """Whether the first failure that the flow does not tolerate keeps all steps that have not started from starting, and failed ones from being tried again."""  # noqa: E501 - one sentence of kubectl explain
+
+    fail_fast_mode: FailFastMode = "Drain"
+    """What failFast does with steps that run. Drain: they finish. Terminate: they are stopped."""
 
     pod_failure_policy: PodFailurePolicy | None = None
     """Rules on the exit codes of failed containers."""

@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from jobflows.api.base import Count, Flag, Model
+from jobflows.api.base import Count, Model
 from jobflows.api.spec import MAX_STEPS, StepName
 
 Time = Annotated[str, Field(json_schema_extra={"format": "date-time"})]
@@ -28,7 +28,7 @@ class FlowPhase(StrEnum):
 
     @property
     def terminal(self) -> bool:
-        """Whether nothing runs any more, unless the flow is resumed."""
+        """Whether nothing runs any more, ever."""
         return self in (FlowPhase.SUCCEEDED, FlowPhase.FAILED)
 
 
@@ -44,7 +44,7 @@ class StepPhase(StrEnum):
 
     @property
     def terminal(self) -> bool:
-        """Whether the step runs no more, unless a resume resets it."""
+        """Whether the step never runs again."""
         return self in (StepPhase.SUCCEEDED, StepPhase.FAILED, StepPhase.SKIPPED)
 
 
@@ -118,7 +118,7 @@ class StepStatus(Model):
     """When it reached its last phase."""
 
     attempt: Count = 0
-    """Number of the current attempt, never used again; a resume counts on."""
+    """Number of the current attempt, never used again."""
 
     retry_count: Count = 0
     """Attempts after application failures."""
@@ -140,35 +140,6 @@ class StepStatus(Model):
 
     outputs: dict[str, str] = Field(default_factory=dict)
     """Values of outputs.parameters."""
-
-    outdated: Flag = False
-    """Whether the step was edited after it had finished; a resume may name it in `from`."""
-
-
-class ResumeRefusal(Model):
-    """A request to resume that was not taken in."""
-
-    request: str
-    """Digest of the annotation's value, which is not looked at again."""
-
-    message: str = ""
-    """Why, and what to do."""
-
-
-class ResumeStatus(Model):
-    """What became of the annotation workflow.kube-zen.io/resume."""
-
-    id: str | None = None
-    """id of the last request that was taken in."""
-
-    time: Time | None = None
-    """When it was taken in."""
-
-    run: Count | None = None
-    """Number of the run that it began; the first one, without a request, is 1."""
-
-    refusal: ResumeRefusal | None = None
-    """The last request that was refused."""
 
 
 class Status(Model):
@@ -199,7 +170,7 @@ class Status(Model):
     """Succeeded is the summary."""
 
     start_time: Time | None = None
-    """When the flow was taken up, or its last run after a resume."""
+    """When the flow was taken up."""
 
     completion_time: Time | None = None
     """When the flow reached its last phase."""
@@ -209,9 +180,6 @@ class Status(Model):
 
     progress: Progress = Progress()
     """How many steps are done."""
-
-    resume: ResumeStatus | None = None
-    """What became of requests to resume the flow."""
 
     steps: Annotated[
         tuple[StepStatus, ...],

@@ -18,9 +18,8 @@ from jobflows.cli.flowfile import UNREADABLE, compile_flow, read_flow
 from jobflows.cli.progress import Lines, LiveTable, Progress, Silent
 from jobflows.cli.summary import describe_run, print_logs, print_outcome, print_steps
 from jobflows.cli.tables import console, print_document
-from jobflows.engine import CompiledFlow, FlowPhase, Ledger
+from jobflows.engine import CompiledFlow, FlowPhase, Ledger, Reason
 from jobflows.local import (
-    STOPPED,
     Clock,
     LocalRunner,
     Sources,
@@ -173,6 +172,6 @@ def _progress(flow: CompiledFlow, clock: Clock, notes: Console, *, quiet: bool) 
 
 
 def _exit_code(ledger: Ledger) -> int:
-    if ledger.reason == STOPPED:
+    if ledger.reason in (Reason.STOPPED, Reason.TERMINATED):
         return INTERRUPTED
     return SUCCEEDED if ledger.phase is FlowPhase.SUCCEEDED else FAILED

@@ -10,12 +10,12 @@ import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from jobflows.api.resume import RESUME_ANNOTATION
 from jobflows.controller.holds import Holds
 from jobflows.controller.sightings import Sightings
 from jobflows.engine import CompiledFlow, Instant, Ledger, Observations, Peer
 from jobflows.engine.sizing import Tally
 from jobflows.engine.starts import APPROVED_PREFIX
+from jobflows.engine.stopping import STOP_ANNOTATION, read_stop
 from jobflows.manifests.records import FlowRecord
 
 
@@ -25,8 +25,6 @@ class FlowState:
 
     uid: str
     record: FlowRecord | None = None
-    former: FlowRecord | None = None
-    """The flow as it was before edits that came while it was released."""
     flow: CompiledFlow | None = None
     ledger: Ledger | None = None
     ledger_on_record: Ledger | None = None
@@ -37,6 +35,8 @@ class FlowState:
     resources_problem: str = ""
     tally: Tally = field(default_factory=Tally)
     """What its tasks spent their time on."""
+    stop_ignored: str = ""
+    """Value of the stop annotation that means nothing, and that has been reported."""
     invalid_generation: int = -1
     """Generation whose problems have been reported."""
     status_cost: float = 0.0
@@ -70,7 +70,7 @@ class FlowState:
             attempts=sightings.attempts,
             strays=sightings.strays(now),
             approvals=read_approvals(annotations),
-            resume=annotations.get(RESUME_ANNOTATION, ""),
+            stop=read_stop(annotations.get(STOP_ANNOTATION, "")),
             peers=peers,
             window=max(0, window - sightings.starting),
             resources_ready=self.resources_ready,

@@ -28,16 +28,6 @@ class StepStatus(msgspec.Struct):
     phase: str = ""
 
 
-class ResumeRefusal(msgspec.Struct):
-    request: str = ""
-
-
-class ResumeStatus(msgspec.Struct):
-    id: str = ""
-    time: str | None = None
-    refusal: ResumeRefusal = msgspec.field(default_factory=ResumeRefusal)
-
-
 class Status(msgspec.Struct, rename="camel"):
     """The part of `status` that says whether the flow is over."""
 
@@ -45,7 +35,6 @@ class Status(msgspec.Struct, rename="camel"):
     phase: FlowPhase = FlowPhase.PENDING
     start_time: str | None = None
     completion_time: str | None = None
-    resume: ResumeStatus = msgspec.field(default_factory=ResumeStatus)
     steps: list[StepStatus] = []
 
     @property
@@ -55,10 +44,6 @@ class Status(msgspec.Struct, rename="camel"):
     @property
     def finished(self) -> Instant | None:
         return parse_rfc3339(self.completion_time)
-
-    @property
-    def resumed(self) -> Instant | None:
-        return parse_rfc3339(self.resume.time)
 
 
 class _JobSpec(msgspec.Struct):

@@ -17,10 +17,10 @@ from jobflows.cluster.events import EventRecorder
 from jobflows.cluster.resources import JOBFLOWS, ObjectRef
 from jobflows.controller.effects import Effects
 from jobflows.controller.flowstate import FlowState
+from jobflows.controller.glance import glance_policy, glance_status, promises_job_ttl
 from jobflows.controller.measure import Census
 from jobflows.controller.metrics import Metrics
 from jobflows.controller.rejection import InvalidFlowError, Rejection, is_mended
-from jobflows.controller.rest import at_rest, former_flow
 from jobflows.controller.settings import Settings
 from jobflows.controller.status_writer import StatusWriter
 from jobflows.controller.world import World
@@ -38,13 +38,17 @@ from jobflows.engine import (
     plan,
     read_status,
 )
-from jobflows.engine.edits import FINISHED_ALREADY
-from jobflows.engine.resume import STARTED as RESUME_STARTED
+from jobflows.engine.edits import IGNORED
 from jobflows.engine.sizing import advise
+from jobflows.engine.stopping import STOP_ANNOTATION, STOP_WORDS, read_stop
 from jobflows.engine.times import parse_rfc3339
 
-PEOPLE = frozenset({Reason.AWAITING_APPROVAL, Reason.APPROVED, "SpecChangeApplied", RESUME_STARTED})
+PEOPLE = frozenset({Reason.AWAITING_APPROVAL, Reason.APPROVED, "SpecChangeApplied"})
 """Normal events that are told by default: they are about what people do, or have to do."""
+
+FINISHED_ALREADY = Event(
+    IGNORED, "the flow is finished; edits of its spec have no effect on this run", warning=True
+)
 
 log = logging.getLogger(__name__)
 
@@ -108,6 +112,7 @@ class Reconciler:
             await self._rejection.reject(state, invalid.problems, now)
             return
         self._load(state, flow, now)
+        self._check_stop(state)
         before = state.ledger or Ledger()
         try:
             answer = self._plan(state, flow, before, now)
@@ -138,13 +143,11 @@ class Reconciler:
         self._census.move(flow, before, answer.ledger, now)
         for event in answer.events:
             self._announce(state, event)
-        resumed = answer.ledger.resume.run != before.resume.run
-        ended = answer.ledger.phase.terminal and (resumed or not before.phase.terminal)
+        ended = answer.ledger.phase.terminal and not before.phase.terminal
         if answer.ledger != state.ledger_on_record:
             self._status.mark(state, urgent=ended)
-        if ended or resumed:
-            self._world.finished(state)
         if ended:
+            self._world.finished(state)
             advice = advise(state.tally)
             if advice is not None:
                 self._announce(state, advice)
@@ -152,8 +155,6 @@ class Reconciler:
             if moment is not None:
                 self._wake(state.uid, moment)
         if answer.actions:
-            if _is_untold(state):
-                await self._status.flush(state)
             await self._effects.carry_out(state, flow, answer.actions)
         self.release(state)
 
@@ -170,13 +171,28 @@ class Reconciler:
         self.cache.drop(state.uid)
 
     def _rests(self, state: FlowState) -> bool:
-        rest = at_rest(state, self._clock.now())
-        if rest is None:
+        """Whether a flow is finished and has nothing to do but wait for its TTL."""
+        record = state.record
+        assert record is not None  # the caller has looked
+        status = glance_status(record)
+        if not status.phase.terminal or status.finished is None:
             return False
-        assert state.record is not None  # the caller has looked
-        meta, phases = state.record.metadata, [step.phase for step in rest.status.steps]
-        self._census.meet(meta.uid, meta.namespace, rest.status.phase, phases, new=False)
-        self._wake(state.uid, rest.until)
+        meta = record.metadata
+        if status.observed_generation != meta.generation:  # edited since: mended, or in vain
+            return False
+        phases = [step.phase for step in status.steps]
+        self._census.meet(meta.uid, meta.namespace, status.phase, phases, new=False)
+        succeeded = {step.name for step in status.steps if step.phase == "Succeeded"}
+        for name, jobs in state.sightings.jobs.items():
+            over = (job.condition("Complete") or job.condition("Failed") for job in jobs.values())
+            if name not in succeeded and not all(over):
+                return False
+        if state.sightings.jobs and promises_job_ttl(record):
+            return False
+        expires = status.finished + glance_policy(record).ttl_seconds_after_finished
+        if self._clock.now() >= expires:
+            return False
+        self._wake(state.uid, expires)
         return True
 
     def _compile(self, state: FlowState) -> CompiledFlow:
@@ -211,11 +227,7 @@ class Reconciler:
             observed = status.get("observedGeneration")
             state.ledger_on_record = state.ledger if observed == flow.generation else None
             if state.ledger.phase.terminal and observed not in (None, flow.generation):
-                former = former_flow(state)
-                if former is not None:
-                    state.ledger, _ = edit(former, flow, read_status(former, status))
                 self._announce(state, FINISHED_ALREADY)
-            state.former = None
             state.adopt(flow, now)
             if fresh:
                 self._census.leave(flow.uid)
@@ -237,6 +249,16 @@ class Reconciler:
         else:
             return
         self._census.recount(flow.uid, _phases(flow, state.ledger))
+
+    def _check_stop(self, state: FlowState) -> None:
+        """Say once that nobody knows what a stop annotation means."""
+        assert state.record is not None  # the caller has looked
+        value = state.record.metadata.annotations.get(STOP_ANNOTATION, "")
+        unknown = value if read_stop(value) is None else ""
+        if unknown and unknown != state.stop_ignored:
+            words = f"annotation {STOP_ANNOTATION}: {unknown[:64]!r} is ignored; write {STOP_WORDS}"
+            self._announce(state, Event("StopIgnored", words, warning=True))
+        state.stop_ignored = unknown
 
     def _announce(self, state: FlowState, event: Event) -> None:
         record = state.record
@@ -268,16 +290,6 @@ def _ends_something(answer: Plan, before: Ledger) -> bool:
     """Whether the plan decides, now, that something which seems to run has to be stopped."""
     stops = any(isinstance(action, StopAttempt) for action in answer.actions)
     return stops and answer.ledger != before
-
-
-def _is_untold(state: FlowState) -> bool:
-    """Whether a resume is taken in, but not on record: after a crash it would be once more.
-
-    So nothing of the new run is started before.
-    """
-    assert state.ledger is not None  # it has just been planned
-    known, told = state.ledger.resume, state.ledger_on_record
-    return bool(known.id) and (told is None or told.resume != known)
 
 
 def _phases(flow: CompiledFlow, ledger: Ledger) -> list[str]:

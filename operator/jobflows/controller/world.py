@@ -51,10 +51,7 @@ class World:
         uid = new.metadata.uid
         state = self._state(uid)
         state.record = new
-        edited = old is not None and old.metadata.generation != new.metadata.generation
-        if edited and state.ledger is None and state.former is None:
-            state.former = old
-        if old is None or edited:
+        if old is None or old.metadata.generation != new.metadata.generation:
             self._regroup(state, old, new)
         if old is None:
             self._enqueue(uid, Priority.RESYNC)
@@ -95,7 +92,7 @@ class World:
         return found
 
     def finished(self, state: FlowState) -> None:
-        """A flow ended, or runs again: the others of its group have news."""
+        """A flow ended: those of its group that wait for it have news."""
         group = _group(state.record)
         if state.record is None or not group:
             return
@@ -202,16 +199,15 @@ def _peer(state: FlowState) -> Peer | None:
     if record is None:
         return None
     if state.ledger is not None:
-        phase, begun, resumed = state.ledger.phase, state.ledger.started, state.ledger.resume.at
+        phase, begun = state.ledger.phase, state.ledger.started
     else:
         status = glance_status(record)
-        phase, begun, resumed = status.phase, status.started, status.resumed
-    created = parse_rfc3339(record.metadata.creationTimestamp) or 0.0
+        phase, begun = status.phase, status.started
     return Peer(
         uid=state.uid,
         name=record.metadata.name,
-        created=max(created, resumed or 0.0),
+        created=parse_rfc3339(record.metadata.creationTimestamp) or 0.0,
         phase=phase,
         replaces=glance_policy(record).concurrency_policy == "Replace",
-        started=begun is not None or (resumed is None and bool(state.sightings.jobs)),
+        started=begun is not None or bool(state.sightings.jobs),
     )

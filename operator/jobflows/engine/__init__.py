@@ -14,11 +14,18 @@ from jobflows.engine.ledger import (
     Instant,
     Ledger,
     Reason,
-    Resume,
     StepPhase,
     StepRecord,
 )
-from jobflows.engine.observations import Attempt, AttemptState, Cause, Observations, Peer
+from jobflows.engine.observations import (
+    Attempt,
+    AttemptState,
+    Cause,
+    Observations,
+    Peer,
+    StopMode,
+    StopRequest,
+)
 from jobflows.engine.plan import (
     Action,
     CreateResources,
@@ -30,7 +37,6 @@ from jobflows.engine.plan import (
     StopAttempt,
 )
 from jobflows.engine.planner import plan
-from jobflows.engine.resume import Resumption, is_settled, resume
 from jobflows.engine.status import conditions, invalid_conditions, read_status, write_status
 
 __all__ = [
@@ -54,20 +60,18 @@ __all__ = [
     "Peer",
     "Plan",
     "Reason",
-    "Resume",
-    "Resumption",
     "StartAttempt",
     "StepPhase",
     "StepRecord",
     "StopAttempt",
+    "StopMode",
+    "StopRequest",
     "conditions",
     "edit",
     "explain",
     "invalid_conditions",
-    "is_settled",
     "plan",
     "read_status",
     "rebase",
-    "resume",
     "write_status",
 ]

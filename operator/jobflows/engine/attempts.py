@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from jobflows.engine.draft import Draft
+from jobflows.engine.failfast import is_failing_fast
 from jobflows.engine.failure import Verdict, judge
 from jobflows.engine.ledger import AttemptRef, Reason, StepPhase, StepRecord
 from jobflows.engine.observations import Attempt, AttemptState, Cause
@@ -69,7 +70,6 @@ def _recheck(draft: Draft, step: int, attempt: Attempt) -> None:
 
 def _adopt(draft: Draft, step: int, attempt: Attempt) -> None:
     record = _charge(draft, step, attempt.number)
-    is_first = record.started is None
     draft.start(
         step,
         phase=StepPhase.RUNNING,
@@ -82,7 +82,7 @@ def _adopt(draft: Draft, step: int, attempt: Attempt) -> None:
         job=attempt.ref,
     )
     _set_timers(draft, step, attempt)
-    if is_first and attempt.cause is not Cause.REJECTED:
+    if attempt.number == 1 and attempt.cause is not Cause.REJECTED:
         draft.event(Reason.STARTED, f"started as {attempt.ref.name}", step)
 
 
@@ -162,6 +162,8 @@ def _failed(draft: Draft, step: int, attempt: Attempt) -> None:
     record = draft.records[step]
     compiled = draft.flow.steps[step]
     verdict = judge(draft.flow, compiled, record, attempt, draft.frontier.retries)
+    if verdict.verdict is Verdict.RETRY and is_failing_fast(draft):
+        verdict = replace(verdict, verdict=Verdict.FAIL, retry_cost=0, loss_cost=0)
     spent = {
         "retries": record.retries + verdict.retry_cost,
         "losses": record.losses + verdict.loss_cost,

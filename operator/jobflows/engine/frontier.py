@@ -24,8 +24,8 @@ class Frontier:
     unmet dependencies; `live` are running steps and those that wait for approval; `doomed` are
     pending steps below a failure, to be skipped; `unfinished` counts all that is not final;
     `failures` counts failed steps that the flow does not tolerate; `retries` is the sum over all
-    steps of this run. `timers` is a heap of (moment, step), each once (`armed` holds the same); a
-    stale one costs a look.
+    steps. `timers` is a heap of (moment, step), each once (`armed` holds the same); a stale one
+    costs a look.
     """
 
     unmet: list[int]
@@ -39,18 +39,12 @@ class Frontier:
     armed: set[tuple[Instant, int]] = field(default_factory=set)
 
     @classmethod
-    def of(
-        cls, flow: CompiledFlow, records: Sequence[StepRecord], since: Instant | None = None
-    ) -> Frontier:
-        """Derive the frontier from scratch: after a restart, an edit of the spec, or a resume.
-
-        What steps that ended before `since` have cost is not charged to this run.
-        """
+    def of(cls, flow: CompiledFlow, records: Sequence[StepRecord]) -> Frontier:
+        """Derive the frontier from scratch: after a restart, or an edit of the spec."""
         unmet = [0] * len(records)
         self = cls(unmet, Ready(flow.graph), set(), set(), [], 0, 0, 0)
         for i, record in enumerate(records):
-            if since is None or record.finished is None or record.finished >= since:
-                self.retries += record.retries
+            self.retries += record.retries
             if record.phase.terminal:
                 self.failures += is_failure(flow, i, record)
                 continue

@@ -19,14 +19,12 @@ if TYPE_CHECKING:
     from jobflows.engine.frontier import Frontier
 
 __all__ = [
-    "FIRST_RUN",
     "FRESH",
     "AttemptRef",
     "FlowPhase",
     "Instant",
     "Ledger",
     "Reason",
-    "Resume",
     "StepPhase",
     "StepRecord",
 ]
@@ -65,10 +63,12 @@ class Reason(StrEnum):
     REPLACED = "Replaced"
     FLOW_DEADLINE = "ActiveDeadlineExceeded"
     BACKOFF_LIMIT = "BackoffLimitExceeded"
+    FAIL_FAST = "FailFast"
+    STOPPED = "Stopped"
+    TERMINATED = "Terminated"
     RESOURCE_CONFLICT = "ResourceConflict"
     FLOW_FINISHED = "FlowFinished"
     STEP_FAILED = "StepFailed"
-    MARKED = "MarkedSucceeded"
     COMPLETED = "Completed"
     INVALID = "Invalid"
 
@@ -87,9 +87,8 @@ class StepRecord:
 
     `attempt` is the number of the newest attempt, 0 before the first. `retries` counts attempts
     that cost a retry, `losses` those lost to disruption; the two budgets never mix. `started` is
-    the first attempt's start in this run, `attempt_started` the newest one's; the latter is not
-    written down, a restart takes it from the Job. `outdated` says that the step was edited after
-    it had finished.
+    the first attempt's start, `attempt_started` the newest one's; the latter is not written down, a
+    restart takes it from the Job.
     """
 
     phase: StepPhase = StepPhase.PENDING
@@ -104,28 +103,9 @@ class StepRecord:
     retry_at: Instant | None = None
     job: AttemptRef | None = None
     outputs: Mapping[str, str] = field(default_factory=dict)
-    outdated: bool = False
 
 
 FRESH = StepRecord()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Resume:
-    """What became of the requests to resume a flow.
-
-    `id` names the last one that was taken in, at `at`; `run` counts the runs it began, and the
-    first one. `refused` is the digest of the last one that was refused, `refusal` says why.
-    """
-
-    id: str = ""
-    at: Instant | None = None
-    run: int = 1
-    refused: str = ""
-    refusal: str = ""
-
-
-FIRST_RUN = Resume()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -138,5 +118,4 @@ class Ledger:
     started: Instant | None = None
     finished: Instant | None = None
     steps: Sequence[StepRecord] = ()
-    resume: Resume = FIRST_RUN
     frontier: Frontier | None = field(default=None, compare=False, repr=False)

@@ -76,12 +76,26 @@ class Peer:
     uid: str
     name: str
     created: Instant
-    """When it was created, or resumed."""
     phase: FlowPhase
     replaces: bool
     """Whether its own concurrencyPolicy is Replace."""
     started: bool = False
     """Whether its first step may have started."""
+
+
+class StopMode(StrEnum):
+    """How a person ends a flow. STOP: its exit handlers run. TERMINATE: nothing runs any more."""
+
+    STOP = "stop"
+    TERMINATE = "terminate"
+
+
+@dataclass(frozen=True, slots=True)
+class StopRequest:
+    """A person wants the flow to end; `words` say how they asked for it."""
+
+    mode: StopMode
+    words: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,8 +112,7 @@ class Observations:
     changed: Collection[int] | None = None
     strays: Sequence[Attempt] = ()
     approvals: Mapping[str, bool] = field(default_factory=dict)
-    resume: str = ""
-    """The request to resume the flow, as it was written."""
+    stop: StopRequest | None = None
     peers: Sequence[Peer] = ()
     window: int | None = None
     """How many attempts one plan may start; the next plan goes on where this one ended."""

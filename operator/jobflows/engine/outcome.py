@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 from jobflows.engine.draft import Draft
+from jobflows.engine.frontier import is_failure
 from jobflows.engine.ledger import FlowPhase, Reason, StepPhase
 from jobflows.engine.plan import DeleteFlow
+from jobflows.engine.stopping import stop_steps
 
 
 def stop_flow(draft: Draft, reason: str, message: str) -> None:
     """End the flow now: steps that ever ran fail and are stopped, the others are skipped."""
+    stop_steps(draft, range(len(draft.records)), reason, message)
     draft.set_flow(reason=reason, message=message)
-    for i, record in enumerate(draft.records):
-        if not record.phase.terminal:
-            draft.stop_attempts(i)  # also one that was created a moment ago and is not on record
-            untouched = record.phase is StepPhase.PENDING and record.started is None
-            phase = StepPhase.SKIPPED if untouched else StepPhase.FAILED
-            draft.close(i, phase, reason, message)
     _end(draft, FlowPhase.FAILED)
 
 
@@ -24,7 +21,7 @@ def settle(draft: Draft) -> None:
     frontier = draft.frontier
     if frontier.unfinished == 0:
         if frontier.failures:
-            draft.set_flow(reason=Reason.STEP_FAILED, message=_first_failure(draft))
+            draft.set_flow(reason=Reason.STEP_FAILED, message=_words_of_failure(draft))
             _end(draft, FlowPhase.FAILED)
         else:
             draft.set_flow(reason=Reason.COMPLETED, message="")
@@ -65,14 +62,24 @@ def _end(draft: Draft, phase: FlowPhase) -> None:
     look_after(draft)
 
 
-def _first_failure(draft: Draft) -> str:
-    """The failure that a reader should look at first, and how many more there are."""
-    failed = [
-        (record.finished or 0.0, i)
-        for i, record in enumerate(draft.records)
-        if record.phase is StepPhase.FAILED and not draft.flow.steps[i].spec.continue_on_failure
-    ]
-    first = min(failed)[1]
+def first_failure(draft: Draft) -> int:
+    """The failed step that a reader should look at first; failFast ended others because of it."""
+    return min(_failed(draft))[2]
+
+
+def _words_of_failure(draft: Draft) -> str:
+    failed = _failed(draft)
+    first = min(failed)[2]
     record = draft.records[first]
-    more = f" (and {len(failed) - 1} more failed steps)" if len(failed) > 1 else ""
+    own = sum(not others for others, _, _ in failed)
+    more = f" (and {own - 1} more failed steps)" if own > 1 else ""
     return f"step {draft.flow.graph.names[first]} failed: {record.reason}: {record.message}{more}"
+
+
+def _failed(draft: Draft) -> list[tuple[bool, float, int]]:
+    """Failures that the flow does not tolerate: (through failFast, when, step)."""
+    return [
+        (record.reason == Reason.FAIL_FAST, record.finished or 0.0, i)
+        for i, record in enumerate(draft.records)
+        if is_failure(draft.flow, i, record)
+    ]

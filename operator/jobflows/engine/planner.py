@@ -2,24 +2,23 @@
 
 Level-triggered: it asks what is, never what happened, so that an event which is lost, late or
 doubled changes nothing. It may be called at any moment with the same answer, until an observation
-or the clock gives it news. A request to resume is judged last, when all that is seen is taken in.
+or the clock gives it news.
 """
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from jobflows.engine.attempts import take_in
 from jobflows.engine.concurrency import Admission, admit
 from jobflows.engine.draft import Draft
+from jobflows.engine.failfast import fail_fast
 from jobflows.engine.flow import CompiledFlow
 from jobflows.engine.frontier import blocks_dependents
 from jobflows.engine.ledger import FlowPhase, Instant, Ledger, Reason, StepPhase
 from jobflows.engine.observations import AttemptState, Observations
 from jobflows.engine.outcome import look_after, settle, stop_flow
 from jobflows.engine.plan import CreateResources, Plan, StopAttempt
-from jobflows.engine.resume import is_settled, resume
 from jobflows.engine.starts import decide, start_ready
+from jobflows.engine.stopping import reason_to_stop, stop_asked
 
 
 def plan(flow: CompiledFlow, ledger: Ledger, seen: Observations, now: Instant) -> Plan:
@@ -34,19 +33,6 @@ def plan(flow: CompiledFlow, ledger: Ledger, seen: Observations, now: Instant) -
     Returns:
         The new ledger, actions that are safe to repeat, events, and the next moment to ask again.
     """
-    answer = _plan(flow, ledger, seen, now)
-    known = answer.ledger.resume
-    if not seen.resume or is_settled(seen.resume, taken=known.id, refused=known.refused):
-        return answer
-    judged = resume(flow, answer.ledger, seen.resume, seen.attempts, now)
-    events = (*answer.events, *judged.events)
-    if not judged.accepted:
-        return replace(answer, ledger=judged.ledger, events=events)
-    again = _plan(flow, judged.ledger, seen, now)
-    return replace(again, events=(*events, *again.events))
-
-
-def _plan(flow: CompiledFlow, ledger: Ledger, seen: Observations, now: Instant) -> Plan:
     draft = Draft(flow, ledger, seen, now)
     for stray in seen.strays:
         if stray.state is AttemptState.RUNNING:
@@ -62,16 +48,19 @@ def _plan(flow: CompiledFlow, ledger: Ledger, seen: Observations, now: Instant) 
 
 
 def _has_begun(draft: Draft) -> bool:
-    """The gates before the first step: other flows of the group, and `suspend`.
+    """The gates before the first step: a person, other flows of the group, and `suspend`.
 
-    A flow with attempts of this run has passed them already, whatever became of the status that
-    said so. What still runs of the run before has no place in a flow that waits.
+    A flow with attempts has passed them already, whatever became of the status that said so.
     """
     if draft.ledger.started is not None:
         return True
     begun = _first_attempt(draft)
     if begun is None:
-        decision = admit(draft.flow, draft.ledger, draft.seen.peers)
+        asked = stop_asked(draft)
+        if asked is not None:
+            stop_flow(draft, *asked)
+            return False
+        decision = admit(draft.flow, False, draft.seen.peers)
         if decision.admission is Admission.STOP:
             stop_flow(draft, Reason.REPLACED, decision.message)
             return False
@@ -79,13 +68,11 @@ def _has_begun(draft: Draft) -> bool:
             draft.set_flow(
                 phase=FlowPhase.PENDING, reason=Reason.WAITING_FOR_FLOW, message=decision.message
             )
-            _stop_former(draft)
             return False
         if draft.flow.suspend:
             draft.set_flow(
                 phase=FlowPhase.SUSPENDED, reason=Reason.SUSPENDED, message="spec.suspend is true"
             )
-            _stop_former(draft)
             return False
         begun = draft.now
     draft.set_flow(phase=FlowPhase.RUNNING, reason=Reason.STARTED, message="", started=begun)
@@ -93,19 +80,13 @@ def _has_begun(draft: Draft) -> bool:
     return True
 
 
-def _stop_former(draft: Draft) -> None:
-    for i in sorted(draft.seen.attempts):
-        draft.stop_attempts(i)
-
-
 def _first_attempt(draft: Draft) -> Instant | None:
-    """When the oldest attempt of this run was made; None without any."""
-    resumed = draft.ledger.resume.at or 0.0
+    """When the oldest attempt was made; None without any."""
     made = [
-        max(resumed, min(draft.now, draft.now if attempt.created is None else attempt.created))
-        for i, attempts in draft.seen.attempts.items()
+        min(draft.now, draft.now if attempt.created is None else attempt.created)
+        for attempts in draft.seen.attempts.values()
         for attempt in attempts
-        if attempt.was_created and attempt.number > draft.records[i].attempt
+        if attempt.was_created
     ]
     return min(made, default=None)
 
@@ -124,41 +105,35 @@ def _take_in_changes(draft: Draft, due: set[int]) -> None:
 
 
 def _advance(draft: Draft) -> None:
-    """What follows from the facts: the end of the flow, or new steps."""
-    for i in sorted(draft.frontier.doomed):
-        if i in draft.frontier.doomed:  # skipping one may have skipped others below it
-            draft.finish(i, StepPhase.SKIPPED, Reason.DEPENDENCY_FAILED, _broken_parent(draft, i))
-    if draft.ledger.reason == Reason.BACKOFF_LIMIT:
-        stop_flow(draft, Reason.BACKOFF_LIMIT, draft.ledger.message)
-        return
-    if draft.frontier.unfinished:  # otherwise it was done before anyone had to stop it
-        end = _reason_to_stop(draft)
-        if end is not None:
-            stop_flow(draft, *end)
+    """What follows from the facts: the end of the flow, or new steps.
+
+    A step that ends before it starts may bring an end or new steps itself, so this is repeated
+    until nothing new ends.
+    """
+    while True:
+        _skip_doomed(draft)
+        if draft.ledger.reason == Reason.BACKOFF_LIMIT:
+            stop_flow(draft, Reason.BACKOFF_LIMIT, draft.ledger.message)
             return
+        if draft.frontier.unfinished:  # otherwise it was done before anyone had to stop it
+            end = reason_to_stop(draft)
+            if end is not None:
+                stop_flow(draft, *end)
+                return
+            fail_fast(draft)
         if draft.flow.has_resources and not draft.seen.resources_ready:
-            draft.actions.append(CreateResources())
-        else:
-            start_ready(draft)
+            if draft.frontier.unfinished:
+                draft.actions.append(CreateResources())
+            break
+        if start_ready(draft):
+            break
     settle(draft)
 
 
-def _reason_to_stop(draft: Draft) -> tuple[Reason, str] | None:
-    """Why the flow must end before its steps are done, in one word and in one sentence."""
-    decision = admit(draft.flow, draft.ledger, draft.seen.peers)
-    if decision.admission is Admission.STOP:
-        return Reason.REPLACED, decision.message
-    if draft.seen.resources_problem:
-        return Reason.RESOURCE_CONFLICT, draft.seen.resources_problem
-    limit = draft.flow.policy.active_deadline_seconds
-    started = draft.ledger.started
-    if limit is None or started is None:
-        return None
-    if draft.now >= started + limit:
-        return Reason.FLOW_DEADLINE, f"the flow ran longer than {limit} s"
-    if draft.look_at_all:
-        draft.frontier.set_timer(started + limit, -1)
-    return None
+def _skip_doomed(draft: Draft) -> None:
+    for i in sorted(draft.frontier.doomed):
+        if i in draft.frontier.doomed:  # skipping one may have skipped others below it
+            draft.finish(i, StepPhase.SKIPPED, Reason.DEPENDENCY_FAILED, _broken_parent(draft, i))
 
 
 def _broken_parent(draft: Draft, step: int) -> str:

@@ -21,17 +21,21 @@ APPROVED_PREFIX = "approved.workflow.kube-zen.io/"
 """Annotation prefix: `approved.workflow.kube-zen.io/<step>: "true"` approves, `"false"` rejects."""
 
 
-def start_ready(draft: Draft) -> None:
-    """Move every ready step on as far as it can go now; longest remaining path first."""
+def start_ready(draft: Draft) -> bool:
+    """Move every ready step on as far as it can go now; longest remaining path first.
+
+    Nothing is started, and the answer is False, when a step has ended instead: that may make other
+    steps ready, or be a reason to start none.
+    """
     if draft.flow.suspend:
-        return
-    while True:
-        before = draft.frontier.unfinished
-        candidates = (start for i in _in_order(draft) if (start := _start(draft, i)) is not None)
-        starts = list(islice(candidates, draft.seen.window))
-        if draft.frontier.unfinished == before:  # nothing was skipped, so nothing new is ready
-            draft.actions.extend(starts)
-            return
+        return True
+    before = draft.frontier.unfinished
+    candidates = (start for i in _in_order(draft) if (start := _start(draft, i)) is not None)
+    starts = list(islice(candidates, draft.seen.window))
+    if draft.frontier.unfinished < before:
+        return False
+    draft.actions.extend(starts)
+    return True
 
 
 def _in_order(draft: Draft) -> Iterator[int]:
@@ -63,7 +67,7 @@ def _start(draft: Draft, i: int) -> StartAttempt | None:
         return None
     if any(attempt.is_live for attempt in draft.attempts(i)):
         return None  # the attempt before is still on its way out
-    if record.started is None and not _wanted(draft, step):
+    if record.attempt == 0 and not _wanted(draft, step):
         return None
     if step.is_manual:
         _ask(draft, step)

@@ -19,7 +19,6 @@ from jobflows.engine.ledger import (
     Instant,
     Ledger,
     Reason,
-    Resume,
     StepPhase,
     StepRecord,
 )
@@ -41,7 +40,6 @@ def read_status(flow: CompiledFlow, status: Mapping[str, Any]) -> Ledger:
         message=status.get("message") or "",
         started=parse_rfc3339(status.get("startTime")),
         finished=parse_rfc3339(status.get("completionTime")),
-        resume=_read_resume(status.get("resume") or {}),
     )
     return rebase(flow, ledger, records)
 
@@ -67,7 +65,6 @@ def write_status(flow: CompiledFlow, ledger: Ledger, now: Instant) -> dict[str, 
             "skippedSteps": counts[StepPhase.SKIPPED],
             "summary": f"{final}/{total}",
         },
-        "resume": _write_resume(ledger.resume) or None,
         "steps": [
             _write_step(name, record)
             for name, record in zip(flow.graph.names, ledger.steps, strict=True)
@@ -149,29 +146,6 @@ def _condition(
     }
 
 
-def _write_resume(resume: Resume) -> dict[str, Any]:
-    written: dict[str, Any] = {}
-    if resume.id:
-        written |= {"id": resume.id, "time": rfc3339(resume.at), "run": resume.run}
-    if resume.refused:
-        written["refusal"] = {
-            "request": resume.refused,
-            "message": resume.refusal[:MESSAGE_LENGTH],
-        }
-    return written
-
-
-def _read_resume(resume: Mapping[str, Any]) -> Resume:
-    refusal = resume.get("refusal") or {}
-    return Resume(
-        id=resume.get("id") or "",
-        at=parse_rfc3339(resume.get("time")),
-        run=resume.get("run") or 1,
-        refused=refusal.get("request") or "",
-        refusal=refusal.get("message") or "",
-    )
-
-
 def _write_step(name: str, record: StepRecord) -> dict[str, Any]:
     step: dict[str, Any] = {"name": name, "phase": str(record.phase)}
     if record.reason and record.reason != _PLAIN.get(record.phase):
@@ -194,8 +168,6 @@ def _write_step(name: str, record: StepRecord) -> dict[str, Any]:
         step["jobRef"] = {"name": record.job.name, "uid": record.job.uid}
     if record.outputs:
         step["outputs"] = dict(record.outputs)
-    if record.outdated:
-        step["outdated"] = True
     return step
 
 
@@ -214,5 +186,4 @@ def _read_step(step: Mapping[str, Any]) -> StepRecord:
         retry_at=parse_rfc3339(step.get("nextRetryTime")),
         job=AttemptRef(job["name"], job.get("uid", "")) if job else None,
         outputs=step.get("outputs") or {},
-        outdated=step.get("outdated", False),
     )

@@ -8,13 +8,12 @@ on one machine has no use for them: concurrencyPolicy, ttlSecondsAfterFinished, 
 from jobflows.local.clock import Clock, steady_clock
 from jobflows.local.runner import Approver, LocalRunner, Observer, available_cores
 from jobflows.local.sources import Sources, collect_sources, referenced_keys
-from jobflows.local.stopping import STOPPED, signals_stop
+from jobflows.local.stopping import signals_stop
 from jobflows.local.termination import read_tail
 from jobflows.local.unavailable import UnavailableError
 from jobflows.local.workdir import create_workdir, default_workdir
 
 __all__ = [
-    "STOPPED",
     "Approver",
     "Clock",
     "LocalRunner",

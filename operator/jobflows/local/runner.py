@@ -28,6 +28,8 @@ from jobflows.engine import (
     Reason,
     StartAttempt,
     StopAttempt,
+    StopMode,
+    StopRequest,
     plan,
 )
 from jobflows.local.clock import Clock
@@ -35,7 +37,6 @@ from jobflows.local.guard import MARK
 from jobflows.local.job import JobAttempt, Surroundings
 from jobflows.local.journal import Journal
 from jobflows.local.sources import Sources
-from jobflows.local.stopping import plan_stop
 from jobflows.local.watchdog import Watchdog
 from jobflows.manifests.job import build_job
 
@@ -103,7 +104,7 @@ class LocalRunner:
         self._news = asyncio.Event()
         self._hungry = asyncio.Event()
         self._plan_cost = 0.0
-        self._stop_words = ""
+        self._stop: StopRequest | None = None
         self._error: BaseException | None = None
 
     async def run(self) -> Ledger:
@@ -133,28 +134,30 @@ class LocalRunner:
 
     def stop(self, words: str) -> None:
         """End the run cleanly: what runs gets its grace period, and is on record as failed."""
-        self._stop_words = words
-        self._news.set()
-        self._hungry.set()
+        self._end_by(StopRequest(StopMode.STOP, words))
 
-    def kill(self) -> None:
+    def terminate(self, words: str) -> None:
         """End everything that runs at once."""
         for attempt in self._live.values():
             attempt.kill()
-        self.stop(self._stop_words or "killed")
+        self._end_by(StopRequest(StopMode.TERMINATE, words))
+
+    def _end_by(self, request: StopRequest) -> None:
+        self._stop = request
+        self._ready.clear()  # nothing starts before the next plan has heard of it
+        self._news.set()
+        self._hungry.set()
 
     def _plan(self) -> Plan:
         seen = Observations(
             attempts=self._attempts,
             changed=self._changed,
             approvals=self._approvals,
+            stop=self._stop,
             window=max(0, self._parallelism - len(self._live)) + AHEAD,
         )
         self._changed = set()
-        now = self._clock()
-        if self._stop_words and not self.ledger.phase.terminal:
-            return plan_stop(self.flow, self.ledger, seen, now, self._stop_words)
-        return plan(self.flow, self.ledger, seen, now)
+        return plan(self.flow, self.ledger, seen, self._clock())
 
     def _carry_out(self, decided: Plan) -> None:
         for event in decided.events:
@@ -192,8 +195,7 @@ class LocalRunner:
         outcome = await attempt.run()
         del self._live[step]
         self._show(step, outcome)
-        if not self._stop_words:
-            self._fill()
+        self._fill()
 
     def _stop_attempt(self, attempt: Attempt) -> None:
         for step, live in self._live.items():
@@ -241,7 +243,7 @@ class LocalRunner:
         if not self._news.is_set():
             until = None if wake_at is None else wake_at - self._clock()
             await _set_within(self._news, until)
-        if self._ready and not self._stop_words:
+        if self._ready:
             self._hungry.clear()
             await _set_within(self._hungry, max(GATHER, GATHER_COSTS * self._plan_cost))
         self._news.clear()

@@ -7,47 +7,19 @@ import signal
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 from typing import Protocol
-
-from jobflows.engine import CompiledFlow, Instant, Ledger, Observations, Plan, plan
-from jobflows.engine.draft import Draft
-from jobflows.engine.outcome import stop_flow
-
-STOPPED = "Stopped"
-"""Reason of a flow that was ended by a person."""
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 class Stoppable(Protocol):
     def stop(self, words: str) -> None: ...
-    def kill(self) -> None: ...
-
-
-def plan_stop(
-    flow: CompiledFlow, ledger: Ledger, seen: Observations, now: Instant, words: str
-) -> Plan:
-    """End the flow now: live steps fail and are stopped, the others are skipped.
-
-    What ended before is taken in first, so that a step which had succeeded stays that way.
-    """
-    before = plan(flow, ledger, replace(seen, window=0), now)
-    if before.ledger.phase.terminal:
-        return before
-    draft = Draft(flow, before.ledger, replace(seen, changed=()), now)
-    stop_flow(draft, STOPPED, words)
-    after = draft.seal()
-    return replace(
-        after,
-        actions=(*before.actions, *after.actions),
-        events=(*before.events, *after.events),
-    )
+    def terminate(self, words: str) -> None: ...
 
 
 @contextmanager
 def signals_stop(runner: Stoppable, said: Callable[[str], None]) -> Iterator[None]:
-    """While inside, the first signal stops the runner and the next one kills what it runs.
+    """While inside, the first signal stops the runner and the next one terminates it.
 
     `said` gets a sentence for the person who sent it. Outside of the main thread there are no
     signals to catch, and the embedding program has to call `stop()` itself.
@@ -62,7 +34,7 @@ def signals_stop(runner: Stoppable, said: Callable[[str], None]) -> Iterator[Non
         nonlocal asked
         if asked:
             said(f"{number.name} again: killing what still runs")
-            runner.kill()
+            runner.terminate(f"terminated by {number.name}")
             return
         asked = True
         said(f"{number.name}: stopping; once more kills at once")

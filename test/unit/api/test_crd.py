@@ -99,6 +99,8 @@ def test_defaults_are_written_once_a_flow_but_never_into_steps() -> None:
         ".spec.executionPolicy.concurrencyPolicy": "Forbid",
         ".spec.executionPolicy.ttlSecondsAfterFinished": 86_400,
         ".spec.executionPolicy.backoffLimit": 6,
+        ".spec.executionPolicy.failFast": False,
+        ".spec.executionPolicy.failFastMode": "Drain",
         ".spec.executionPolicy.podFailurePolicy.rules[].onExitCodes.containerName": "main",
     }
     assert STEP["properties"]["type"]["description"].endswith("Default: Job.")

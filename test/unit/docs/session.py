@@ -27,7 +27,7 @@ _ALIKE = (
     (re.compile(r"\b\d+(\.\d+)? s\b"), "SPAN"),
     (re.compile(r"\s+"), " "),
 )
-_KEPT = ("PATH", "HOME", "LANG", "USER")
+_KEPT = ("PATH", "HOME", "LANG", "USER", "PYTHONPATH")
 
 
 class Session:

@@ -41,10 +41,6 @@ RUNS = {
             "report": "Succeeded 1",
         },
     ),
-    "resume": (
-        ["--param", "database=up"],
-        {"extract": "Succeeded 1", "load": "Succeeded 1", "report": "Succeeded 1"},
-    ),
     "parameters": (
         ["--param", "greeting=Servus"],
         {"choose": "Succeeded 1", "greet": "Succeeded 1"},
@@ -64,7 +60,6 @@ LOGS = {
     "etl-diamond": ("load", "loaded 200 rows\n"),
     "retries": ("flaky", "attempt 3: connected\n"),
     "conditional": ("repair", "repairing 3 errors\n"),
-    "resume": ("load", "attempt 1: loaded 120 rows\n"),
     "parameters": ("greet", "Servus, Ada!\n"),
     "templates": ("both", "counting both of 2026-02-01 on 2026-02-01\n"),
 }

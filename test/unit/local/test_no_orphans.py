@@ -16,11 +16,11 @@ from unit.local.local_runs import alive, document, step
 ROOT = Path(__file__).parents[3]
 
 
-def start(tmp_path: Path, script: str) -> subprocess.Popen[str]:
-    """`jobflow run` of one step in a process of its own, once the step runs."""
+def start(tmp_path: Path, script: str, *, trap: str = ":") -> subprocess.Popen[str]:
+    """`jobflow run` of one step in a process of its own, once the step runs and has its trap."""
     file = tmp_path / "flow.yaml"
     ready = tmp_path / "ready"
-    main = step("a", f"touch {ready}; {script}")
+    main = step("a", f"{trap}; touch {ready}; {script}")
     file.write_text(yaml.safe_dump(document(main, step("b", dependencies=["a"]))))
     process = subprocess.Popen(
         [
@@ -49,7 +49,7 @@ def until(condition: Callable[[], bool], seconds: float = 10.0) -> bool:
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_a_signal_stops_the_run_cleanly(tmp_path: Path, number: signal.Signals) -> None:
     mark = f"71.{number:03d}7"
-    process = start(tmp_path, f"trap 'echo bye; exit 1' TERM; sleep {mark} & wait")
+    process = start(tmp_path, f"sleep {mark} & wait", trap="trap 'echo bye; exit 1' TERM")
     process.send_signal(number)
     out, err = process.communicate(timeout=10)
     assert process.returncode == 130
@@ -61,7 +61,7 @@ def test_a_signal_stops_the_run_cleanly(tmp_path: Path, number: signal.Signals) 
 
 
 def test_a_second_signal_kills_at_once(tmp_path: Path) -> None:
-    process = start(tmp_path, "trap '' TERM; while true; do sleep 0.1; done; : 72.837")
+    process = start(tmp_path, "while true; do sleep 0.1; done; : 72.837", trap="trap '' TERM")
     process.send_signal(signal.SIGINT)
     assert process.stderr is not None
     assert any("once more kills" in line for line in process.stderr)

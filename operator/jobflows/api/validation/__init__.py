@@ -3,7 +3,7 @@ runner and the SDK all call it, so a flow that one of them accepts is accepted b
 
 Pure: a document in, all its problems out, each with its path and a cure. First the structure
 (`structure.py`), then one policy a file over the models: names, graph, templates, resources,
-retries, conditions, parameters, sharing, order. Linear in the size of the flow.
+retries, endings, conditions, parameters, sharing, order. Linear in the size of the flow.
 """
 
 from collections.abc import Iterator, Mapping
@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 from jobflows.api.model import JobFlow
 from jobflows.api.validation import (
     conditions,
+    endings,
     graph,
     names,
     order,
@@ -74,6 +75,7 @@ def _meaning(flow: JobFlow, spelling: Spelling) -> Iterator[Problem]:
     yield from templates.job_templates(flow)
     yield from resources.resource_templates(flow)
     yield from retries.retry_policies(flow)
+    yield from endings.fail_fast(flow)
     yield from conditions.conditions(flow, steps, demands)
     yield from parameters.sources(flow, steps, demands)
     yield from parameters.placeholders(flow, spelling)

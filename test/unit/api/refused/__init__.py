@@ -2,6 +2,7 @@
 
 from unit.api.refused.base import Case
 from unit.api.refused.conditions import CONDITIONS
+from unit.api.refused.endings import ENDINGS
 from unit.api.refused.names import GRAPH, NAMES
 from unit.api.refused.parameters import PARAMETERS
 from unit.api.refused.policies import RESOURCES, RETRIES
@@ -18,6 +19,7 @@ REFUSED = [
     *TEMPLATES,
     *RESOURCES,
     *RETRIES,
+    *ENDINGS,
     *CONDITIONS,
     *PARAMETERS,
     *SHARING,
