@@ -6,7 +6,7 @@ and decodes with its own functions, so that the two never see different things.
 
 from __future__ import annotations
 
-import difflib
+import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
@@ -15,9 +15,8 @@ from typing import Any
 import msgspec
 
 from jobflows.api.validation import check
-from jobflows.api.validation.problems import listed
-from jobflows.cli.connection import SteerError
-from jobflows.cluster import JOBFLOWS, JOBS, PODS, ApiError, Client, Resource
+from jobflows.cli.connection import SteerError, unknown
+from jobflows.cluster import JOBFLOWS, JOBS, PODS, ApiError, Client, Resource, TransportError
 from jobflows.engine import CompiledFlow, Instant, Ledger, read_status
 from jobflows.engine.times import parse_rfc3339
 from jobflows.manifests import labels
@@ -25,6 +24,8 @@ from jobflows.manifests.records import FlowRecord, JobRecord, PodRecord
 
 MOST_NAMED = 50
 """Steps up to which a list names them; beyond, the whole flow is listed."""
+
+RECONNECT_SECONDS = 1.0
 
 TRIES = 5
 """How often a field is read and written again when somebody else was faster."""
@@ -59,7 +60,7 @@ class Loaded:
         """The index of a step; raises `SteerError` with the nearest names."""
         index = self.flow.graph.index.get(name)
         if index is None:
-            raise SteerError(_unknown(f"flow {self.flow.name} has no step", name, self.names))
+            raise SteerError(unknown(f"flow {self.flow.name} has no step", name, self.names))
         return index
 
     @property
@@ -102,7 +103,7 @@ class Cluster:
                 raise
             names = [flow.metadata.name for flow in await self.flows()]
             missing = f"namespace {self.namespace} has no flow"
-            raise SteerError(_unknown(missing, name, names)) from None
+            raise SteerError(unknown(missing, name, names)) from None
 
     async def load(self, name: str) -> Loaded:
         """One flow, ready to be asked about; raises `SteerError` when its spec has problems."""
@@ -133,7 +134,9 @@ class Cluster:
             except ApiError as error:
                 if not error.gone:
                     raise
-            record = await self.record(name)  # the watch has ended or is too old
+            except TransportError:
+                await asyncio.sleep(RECONNECT_SECONDS)
+            record = await self.record(name)  # the watch has ended, was cut, or is too old
             yield record
 
     async def jobs(self, flow: CompiledFlow, steps: Sequence[str]) -> list[Job]:
@@ -217,10 +220,3 @@ def loaded(record: FlowRecord) -> Loaded:
     flow = CompiledFlow.compile(checked.flow, created=created)
     status = record.decoded_status()
     return Loaded(record, flow, read_status(flow, status), bool(status.get("phase")))
-
-
-def _unknown(words: str, name: str, known: list[str]) -> str:
-    close = difflib.get_close_matches(name, known, n=1)
-    hint = f"; did you mean {close[0]}?" if close else ""
-    has = f", it has {listed(sorted(known))}" if known else ", it has none"
-    return f"{words} '{name}'{has}{hint}"

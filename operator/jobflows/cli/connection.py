@@ -7,11 +7,12 @@ a cluster of their own. The client's libraries are imported only when a command 
 """
 
 import asyncio
+import difflib
 import functools
 import inspect
 import random
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection
 from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
@@ -19,16 +20,13 @@ import typer
 from rich.console import Console
 from rich.text import Text
 
+from jobflows.api.validation.problems import listed
+
 if TYPE_CHECKING:
     from jobflows.cli.cluster import Cluster
     from jobflows.cluster import ApiError
 
 REFUSED, UNREACHABLE, INTERRUPTED = 1, 3, 130
-
-CODES = (
-    "Exit code: 0 done, 1 there is no such flow or step, or it cannot be done now, 2 wrong usage, "
-    "3 the cluster cannot be reached or does not allow it."
-)
 
 FlowName = Annotated[str, typer.Argument(metavar="FLOW", help="Name of the flow.")]
 StepName = Annotated[str, typer.Argument(metavar="STEP", help="Name of the step.")]
@@ -47,6 +45,14 @@ OutputOption = Annotated[Output, typer.Option("--output", "-o", help="How the re
 
 class SteerError(Exception):
     """What was asked for cannot be done; the message says why and what to do."""
+
+
+def unknown(words: str, name: str, known: Collection[str]) -> str:
+    """That something has no such name, what it has, and what was probably meant."""
+    close = difflib.get_close_matches(name, known, n=1)
+    hint = f"; did you mean {close[0]}?" if close else ""
+    has = f", it has {listed(sorted(known))}" if known else ", it has none"
+    return f"{words} '{name}'{has}{hint}"
 
 
 _OPTIONS: dict[str, Any] = {

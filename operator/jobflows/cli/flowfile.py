@@ -61,7 +61,7 @@ def compile_flow(
         namespace=metadata.namespace or "default",
         uid=uid,
     )
-    values = _split(parameters)
+    values = split_parameters(parameters)
     known = {*compiled.parameters, *referenced_keys(compiled)}
     for name in values:
         if name not in known:
@@ -73,7 +73,8 @@ def compile_flow(
     return replace(compiled, parameters={**compiled.parameters, **own}), values
 
 
-def _split(parameters: Sequence[str]) -> dict[str, str]:
+def split_parameters(parameters: Sequence[str]) -> dict[str, str]:
+    """`NAME=VALUE` texts by name; raises `typer.BadParameter`."""
     values = {}
     for given in parameters:
         name, equals, value = given.partition("=")

@@ -17,7 +17,7 @@ from jobflows.cli.lint import lint
 from jobflows.cli.logs import logs
 from jobflows.cli.render import render
 from jobflows.cli.run import run
-from jobflows.cli.steer import approve, pause, reject, unpause
+from jobflows.cli.steer import approve, pause, reject, stop, unpause
 
 app = typer.Typer(
     name="jobflow",
@@ -32,7 +32,7 @@ for command in (run, lint, render):
     app.command(rich_help_panel="On this machine")(command)
 app.command("list", rich_help_panel="On a cluster")(on_cluster(list_flows))
 app.command("explain", rich_help_panel="On a cluster")(on_cluster(explain_flow))
-for act in (status, logs, approve, reject, pause, unpause):
+for act in (status, logs, approve, reject, pause, unpause, stop):
     app.command(rich_help_panel="On a cluster")(on_cluster(act))
 
 

@@ -4,13 +4,17 @@ Each command sets an annotation or a field of the spec and is done; the operator
 would have no effect, such as approving a step twice, is refused with the reason.
 """
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
+
+import typer
 
 from jobflows.api.validation.problems import listed
 from jobflows.cli.connection import FlowName, SteerError, StepName
 from jobflows.cli.tables import say
 from jobflows.engine import StepPhase
+from jobflows.engine.observations import StopMode
 from jobflows.engine.starts import APPROVED_PREFIX
+from jobflows.engine.stopping import STOP_ANNOTATION
 
 if TYPE_CHECKING:
     from jobflows.cli.cluster import Cluster, Loaded
@@ -70,6 +74,31 @@ async def unpause(cluster: "Cluster", flow: FlowName) -> None:
     loaded = await _unfinished(cluster, flow)
     await cluster.patch(flow, spec={"suspend": False})
     say(f"{flow}: " + ("goes on" if loaded.flow.suspend else "was not paused"))
+
+
+async def stop(
+    cluster: "Cluster",
+    flow: FlowName,
+    *,
+    terminate: Annotated[
+        bool, typer.Option("--terminate", help="Run nothing more at all.")
+    ] = False,
+) -> None:
+    """End a flow now: what runs is stopped, the rest is skipped.
+
+    Exit code: 0 done, 1 no such flow, or it is finished, 2 wrong usage, 3 no cluster, or not
+    allowed.
+
+    Examples:
+
+      jobflow stop etl
+
+      jobflow stop etl --terminate
+    """
+    await _unfinished(cluster, flow)
+    mode = StopMode.TERMINATE if terminate else StopMode.STOP
+    await cluster.patch(flow, metadata={"annotations": {STOP_ANNOTATION: str(mode)}})
+    say(f"{flow}: " + ("terminated" if terminate else "stopped"))
 
 
 async def _answer(cluster: "Cluster", flow: str, step: str, *, yes: bool) -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -227,6 +229,15 @@ def test_pause_and_unpause_set_the_field(served: Served) -> None:
     assert jobflow("unpause", "f").stdout == "f: was not paused\n"
 
 
+def test_stop_annotates(served: Served) -> None:
+    add(served, flow("f", step("a")), a="Running")
+    assert jobflow("stop", "f").stdout == "f: stopped\n"
+    assert served.flow("f")["metadata"]["annotations"] == {"workflow.kube-zen.io/stop": "stop"}
+    assert jobflow("stop", "f", "--terminate").stdout == "f: terminated\n"
+    annotations = served.flow("f")["metadata"]["annotations"]
+    assert annotations == {"workflow.kube-zen.io/stop": "terminate"}
+
+
 def test_logs_are_those_of_the_main_container(served: Served) -> None:
     add(served, flow("f", step("a"), step("b", "a")), a={"phase": "Running", "attempt": 1})
     state = {"name": "main", "state": {"running": {"startedAt": NOW}}}
@@ -246,6 +257,7 @@ def test_logs_are_those_of_the_main_container(served: Served) -> None:
         (["status", "elt"], "did you mean etl?"),
         (["approve", "etl", "load"], "step load of flow etl is no Manual step, it has ok"),
         (["approve", "etl", "ok"], "step ok is Succeeded already: approved"),
+        (["stop", "done"], "flow done is Succeeded already"),
         (["pause", "done"], "flow done is Succeeded already"),
         (["logs", "etl", "load", "--attempt", "7"], "attempt 7 of step load has no pod"),
     ],
@@ -294,8 +306,15 @@ def test_a_cluster_that_cannot_be_used_is_three_and_names_a_cure(
 
 
 def test_every_command_has_examples_and_exit_codes() -> None:
-    for name in ("explain", "list", "status", "logs", "approve", "reject", "pause", "unpause"):
+    names = "explain list status logs approve reject pause unpause stop"
+    for name in names.split():
         words = jobflow(name, "--help").stdout
         assert "Examples:" in words, name
         assert "Exit code" in words, name
         assert "--context" in words, name
+
+
+def test_commands_of_one_machine_need_no_client() -> None:
+    heavy = "{'aiohttp', 'msgspec', 'kubernetes', 'kopf'}"
+    program = f"import sys, jobflows.cli.main; sys.exit(bool({heavy} & sys.modules.keys()))"
+    subprocess.run([sys.executable, "-c", program], check=True)

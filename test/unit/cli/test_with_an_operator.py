@@ -12,7 +12,7 @@ from cluster_suite.flows import fails_until, flow, manual, retry, runs, sim, ste
 from jobflows.cli.cluster import Cluster
 from jobflows.cli.connection import Output
 from jobflows.cli.explain import explain_flow
-from jobflows.cli.steer import approve, pause, reject, unpause
+from jobflows.cli.steer import approve, pause, reject, stop, unpause
 from jobflows.cluster import Client, Limiter
 from unit.controller.stage import Stage, play
 
@@ -45,6 +45,17 @@ def test_a_paused_flow_starts_nothing_until_it_goes_on() -> None:
         await unpause(person(stage), "f")
         await stage.ended("f")
         assert stage.phase("f") == "Succeeded"
+
+    play(scenario)
+
+
+def test_a_stopped_flow_ends() -> None:
+    async def scenario(stage: Stage) -> None:
+        await stage.apply(flow("f", step("a"), step("b", "a", pod=runs("60s")), step("c", "b")))
+        await stage.until(lambda: stage.phases("f").get("b") == "Running")
+        await stop(person(stage), "f")
+        await stage.ended("f", seconds=30)
+        assert stage.phase("f") == "Failed"
 
     play(scenario)
 
