@@ -101,6 +101,26 @@ in UTC. Fields without a value are left out on a cluster. Reasons are in
 The condition `Succeeded` is `Unknown` until the end, then `True` or `False`. The condition `Valid`
 is `False` when the spec has problems; its message lists them.
 
+## Steps of a large flow
+
+In a flow of more than 500 steps, items of `steps` stand for many steps. Steps that are `Pending`
+with nothing to say are left out. Of ten or more steps of which the same is true, the first is an
+item as ever, and its `alike` names the others:
+
+```yaml
+- name: extract-0000
+  phase: Succeeded
+  attempt: 1
+  startTime: "2026-01-31T09:30:12.113Z"
+  completionTime: "2026-01-31T09:30:15.213Z"
+  alike: extract-0001@12.5+3.1 ~0002@12.6+4{{"rows":"7"}} ~0003@12.5+2.9
+```
+
+`@` is the start of the step in seconds from the flow's `startTime`, `+` the time it took; without
+`@`, `+` counts from the flow's start. `~` stands for the name before, up to its last dash. Times
+are kept to a tenth of a second. The Job of a step is called `<flow>-<step>-<attempt>`, see
+[names](labels-and-annotations.md). Outputs follow as JSON without spaces.
+
 {fields(Status, "status")}"""
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import random
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Any, cast
@@ -18,9 +20,14 @@ from jobflows.engine import (
     AttemptState,
     CompiledFlow,
     CompiledStep,
+    FlowPhase,
     Ledger,
     Observations,
+    Reason,
+    StepPhase,
+    StepRecord,
     plan,
+    write_status,
 )
 from jobflows.engine.ready import Ready
 
@@ -71,6 +78,39 @@ def test_an_event_costs_a_look_at_its_step_and_at_what_may_start(
     assert answer.ledger.steps[7].attempt == 1
     assert len(answer.actions) == WINDOW
     assert len(watched.touched) <= WINDOW + 2
+
+
+def test_a_finished_flow_of_ten_thousand_steps_fits_into_its_object() -> None:
+    pod = {"containers": [{"name": "main", "image": "busybox", "args": ["{{ arguments.x }}"]}]}
+    work = {"name": "work", "template": {"spec": {"template": {"spec": pod}}}}
+    names = [f"extract-region-{i:05d}" for i in range(10_000)]
+    steps: list[dict[str, Any]] = [
+        {"name": name, "templateRef": "work", "arguments": {"x": f"{i}"}}
+        for i, name in enumerate(names)
+    ]
+    for step_, above in zip(steps[100:], names, strict=False):
+        step_["dependencies"] = [above]
+    large = flow(*steps, templates=[work])
+    chance = random.Random(1)
+    starts = [1e9 + i * 3.217 + chance.random() for i in range(10_000)]
+    done = tuple(
+        StepRecord(
+            phase=StepPhase.SUCCEEDED,
+            reason=Reason.COMPLETED,
+            attempt=1,
+            started=start,
+            finished=start + chance.random() * 2000,
+            job=AttemptRef("x", "0f0e8a3a-1111-2222-3333-444444444444"),
+        )
+        for start in starts
+    )
+    ledger = Ledger(phase=FlowPhase.SUCCEEDED, started=1e9, finished=2e9, steps=done)
+
+    spec = len(json.dumps({"templates": [work], "steps": steps}, separators=(",", ":")))
+    status = len(json.dumps(write_status(large, ledger, 2e9), separators=(",", ":")))
+
+    assert status < 300_000
+    assert spec + status < 1_500_000
 
 
 @given(st.lists(st.tuples(st.booleans(), st.integers(0, 19))))

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
+import random
 from dataclasses import replace
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from engine.flows import START, flow, step
@@ -14,6 +16,7 @@ from engine.outcomes import fail, hang, succeed
 from engine.world import World
 from jobflows.api.status import Status
 from jobflows.engine import (
+    FRESH,
     AttemptRef,
     FlowPhase,
     Ledger,
@@ -168,3 +171,106 @@ def test_an_invalid_flow_has_the_same_conditions_however_often_it_is_looked_at()
         ("Succeeded", "False", "Invalid"),
     ]
     assert first[0]["message"] == "no steps; x"
+
+
+NAMES = [f"extract-{i:03d}" if i % 3 else f"s{i}" for i in range(600)]
+SIX_HUNDRED = flow(*(step(name) for name in NAMES))
+finals = st.builds(
+    StepRecord,
+    phase=st.sampled_from([StepPhase.SUCCEEDED, StepPhase.SKIPPED, StepPhase.RUNNING]),
+    reason=st.just("Completed"),
+    message=st.sampled_from(["", "step a did not succeed"]),
+    attempt=st.integers(0, 2),
+    retries=st.integers(0, 1),
+    started=moments,
+    finished=moments,
+    job=st.just(AttemptRef("flow-a-1", "uid")),
+)
+
+
+@settings(max_examples=30, deadline=None)
+@given(
+    pool=st.lists(st.just(FRESH) | finals | records, min_size=1, max_size=8),
+    seed=st.integers(0, 2**16),
+    began=st.none() | st.just(START + 0.25),
+)
+def test_the_status_of_a_large_flow_read_back_gives_the_same_steps(
+    pool: list[StepRecord], seed: int, began: float | None
+) -> None:
+    chance = random.Random(seed)
+
+    def later(moment: float | None) -> float | None:
+        return None if moment is None else moment + chance.randrange(-50, 50_000) / 10
+
+    steps = [chance.choice(pool) for _ in NAMES]
+    steps = [
+        r if r is FRESH else replace(r, started=later(r.started), finished=later(r.finished))
+        for r in steps
+    ]
+    ledger = Ledger(steps=tuple(steps), started=began)
+
+    status = json.loads(json.dumps(write_status(SIX_HUNDRED, ledger, START)))
+    again = read_status(SIX_HUNDRED, status)
+
+    for before, after in zip(ledger.steps, again.steps, strict=True):
+        assert replace(after, started=None, finished=None, job=None) == replace(
+            before, started=None, finished=None, job=None
+        )
+        for one, other in ((before.started, after.started), (before.finished, after.finished)):
+            assert (one is None) == (other is None)
+            assert one is None or other is None or abs(one - other) < 0.051
+    assert write_status(SIX_HUNDRED, again, START)["steps"] == status["steps"], "not stable"
+    Status.model_validate({k: v for k, v in status.items() if v is not None})
+
+
+def test_steps_of_a_large_flow_are_known_by_name_after_an_edit() -> None:
+    done = StepRecord(
+        phase=StepPhase.SUCCEEDED, reason=Reason.COMPLETED, attempt=1, started=START, finished=START
+    )
+    ledger = Ledger(steps=(done,) * 300 + (FRESH,) * 300, started=START)
+    edited = flow(*(step(name) for name in reversed(NAMES[100:])), step("new"))
+
+    again = read_status(edited, write_status(SIX_HUNDRED, ledger, START))
+
+    succeeded = {
+        name
+        for name, record in zip(edited.graph.names, again.steps, strict=True)
+        if record.phase is StepPhase.SUCCEEDED
+    }
+    assert succeeded == set(NAMES[100:300])
+
+
+def test_a_large_flow_says_the_same_once_and_what_is_special_in_full() -> None:
+    done = StepRecord(
+        phase=StepPhase.SUCCEEDED,
+        reason=Reason.COMPLETED,
+        attempt=1,
+        started=START + 3,
+        finished=START + 4.5,
+        job=AttemptRef("flow-s0-1", "uid"),
+    )
+    skipped = StepRecord(
+        phase=StepPhase.SKIPPED,
+        reason=Reason.DEPENDENCY_FAILED,
+        message="step s9 did not succeed",
+        finished=START + 100,
+    )
+    failed = replace(done, phase=StepPhase.FAILED, reason="Error", message="exit code 1")
+    special = replace(done, retries=1, outputs={"rows": "1"})
+    said = [replace(done, outputs={"x y": f'"{i} {{+@~'}) for i in range(9)]
+    steps = [done] * 12 + [skipped] * 12 + [failed] * 2 + said + [special] + [FRESH] * 564
+
+    status = write_status(SIX_HUNDRED, Ledger(steps=steps, started=START), START)
+    written = status["steps"]
+
+    assert [entry["name"] for entry in written] == [NAMES[i] for i in (0, 12, 24, 25, 35)]
+    assert written[0]["alike"].startswith("extract-001@3+1.5 ~002@3+1.5 s3@3+1.5 extract-004@")
+    assert written[1]["alike"].startswith("extract-013+100 ~014+100 s15+100")
+    assert written[1]["reason"] == "DependencyFailed"
+    assert "alike" not in written[2]
+    assert written[0]["alike"].endswith(f' {NAMES[34]}@3+1.5{{"x\\u0020y":"\\"8\\u0020{{+@~"}}')
+    assert written[4]["outputs"] == {"rows": "1"}
+    assert written[4].get("jobRef") is None, "the Job of a finished step has the name it always has"
+    assert [dict(r.outputs) for r in read_status(SIX_HUNDRED, status).steps] == [
+        dict(r.outputs) for r in steps
+    ]

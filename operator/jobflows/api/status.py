@@ -141,6 +141,9 @@ class StepStatus(Model):
     outputs: dict[str, str] = Field(default_factory=dict)
     """Values of outputs.parameters."""
 
+    alike: str | None = None
+    """In a flow of more than 500 steps: names of other steps of which the same is true, each with its own times, as `name@start+duration` in seconds from the flow's start, and its outputs; `~` stands for the name before up to its last dash."""  # noqa: E501 - one sentence of kubectl explain
+
 
 class Status(Model):
     """Where the flow stands."""
@@ -185,4 +188,4 @@ class Status(Model):
         tuple[StepStatus, ...],
         Field(max_length=MAX_STEPS, json_schema_extra={"x-kubernetes-list-type": "atomic"}),
     ] = ()
-    """Where each step stands."""
+    """Where each step stands. In a flow of more than 500 steps, those that are Pending with nothing to say are left out, and those of which the same is true share an item (`alike`)."""  # noqa: E501 - one sentence of kubectl explain

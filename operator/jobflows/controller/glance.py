@@ -9,6 +9,7 @@ from __future__ import annotations
 import msgspec
 
 from jobflows.engine import FlowPhase, Instant
+from jobflows.engine.alike import named
 from jobflows.engine.times import parse_rfc3339
 from jobflows.manifests.records import FlowRecord
 
@@ -26,6 +27,7 @@ class Policy(msgspec.Struct, rename="camel"):
 class StepStatus(msgspec.Struct):
     name: str
     phase: str = ""
+    alike: str = ""
 
 
 class Status(msgspec.Struct, rename="camel"):
@@ -36,6 +38,10 @@ class Status(msgspec.Struct, rename="camel"):
     start_time: str | None = None
     completion_time: str | None = None
     steps: list[StepStatus] = []
+
+    def step_phases(self) -> dict[str, str]:
+        """The phase of each step that there is anything to say of."""
+        return {name: step.phase for step in self.steps for name in (step.name, *named(step.alike))}
 
     @property
     def started(self) -> Instant | None:

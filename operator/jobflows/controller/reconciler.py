@@ -180,12 +180,11 @@ class Reconciler:
         meta = record.metadata
         if status.observed_generation != meta.generation:  # edited since: mended, or in vain
             return False
-        phases = [step.phase for step in status.steps]
-        self._census.meet(meta.uid, meta.namespace, status.phase, phases, new=False)
-        succeeded = {step.name for step in status.steps if step.phase == "Succeeded"}
+        phases = status.step_phases()
+        self._census.meet(meta.uid, meta.namespace, status.phase, [*phases.values()], new=False)
         for name, jobs in state.sightings.jobs.items():
             over = (job.condition("Complete") or job.condition("Failed") for job in jobs.values())
-            if name not in succeeded and not all(over):
+            if phases.get(name) != "Succeeded" and not all(over):
                 return False
         if state.sightings.jobs and promises_job_ttl(record):
             return False

@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from jobflows.engine.alike import gather, spread
 from jobflows.engine.edits import rebase
 from jobflows.engine.flow import CompiledFlow
 from jobflows.engine.ledger import (
@@ -33,7 +34,6 @@ _PLAIN = {StepPhase.SUCCEEDED: str(Reason.COMPLETED)}
 
 def read_status(flow: CompiledFlow, status: Mapping[str, Any]) -> Ledger:
     """Rebuild the ledger of `flow` from its status; an empty status is an empty ledger."""
-    records = {step["name"]: _read_step(step) for step in status.get("steps") or ()}
     ledger = Ledger(
         phase=FlowPhase(status.get("phase") or FlowPhase.PENDING),
         reason=status.get("reason") or "",
@@ -41,6 +41,11 @@ def read_status(flow: CompiledFlow, status: Mapping[str, Any]) -> Ledger:
         started=parse_rfc3339(status.get("startTime")),
         finished=parse_rfc3339(status.get("completionTime")),
     )
+    records: dict[str, StepRecord] = {}
+    for step in status.get("steps") or ():
+        record = records[step["name"]] = _read_step(step)
+        if step.get("alike"):
+            records.update(spread(step["alike"], record, _beginning(ledger)))
     return rebase(flow, ledger, records)
 
 
@@ -66,8 +71,8 @@ def write_status(flow: CompiledFlow, ledger: Ledger, now: Instant) -> dict[str, 
             "summary": f"{final}/{total}",
         },
         "steps": [
-            _write_step(name, record)
-            for name, record in zip(flow.graph.names, ledger.steps, strict=True)
+            {**_write_step(name, record), **({"alike": others} if others else {})}
+            for name, record, others in gather(flow.graph.names, ledger.steps, _beginning(ledger))
         ],
     }
 
@@ -144,6 +149,11 @@ def _condition(
         "reason": str(reason),
         "message": message[: 8 * MESSAGE_LENGTH],
     }
+
+
+def _beginning(ledger: Ledger) -> Instant:
+    """What the times in `alike` count from."""
+    return ledger.started or ledger.finished or 0.0
 
 
 def _write_step(name: str, record: StepRecord) -> dict[str, Any]:

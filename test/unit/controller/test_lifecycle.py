@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+from unittest.mock import patch
+
+import pytest
 
 from cluster_suite.flows import chain, diamond, flow, manual, runs, sim, step
+from jobflows.engine import alike
 from model import Fault, Rules
 from unit.controller.stage import FLOWS, Stage, play
 
@@ -126,6 +130,29 @@ def test_jobs_of_a_flow_that_ended_while_nobody_looked_are_stopped() -> None:
         assert stage.status("f")["reason"] == "ActiveDeadlineExceeded"
 
     play(scenario)
+
+
+@pytest.mark.parametrize("seconds", [1.0, 12.0, 30.0, 60.0])
+def test_a_large_flow_goes_on_after_a_crash_from_what_its_short_status_says(
+    seconds: float,
+) -> None:
+    async def scenario(stage: Stage) -> None:
+        middle = [f"m{i}" for i in range(30)]
+        steps = (step(name, "first", pod=runs("20s")) for name in middle)
+        await stage.apply(flow("f", step("first"), *steps, step("last", *middle)))
+        await asyncio.sleep(seconds)
+        await stage.crash()
+        stage.start()
+        await stage.ended("f")
+        await asyncio.sleep(5)
+        await stage.restart()
+        await stage.until(lambda: stage.gauge("zen_flow_steps", phase="Succeeded") == 32)
+        assert stage.phases("f") == {"first": "Succeeded"}
+        assert len(stage.step("f", "first")["alike"].split()) == 31
+        stage.once_each("f", "first", "last", *middle)
+
+    with patch.object(alike, "LARGE", 20):
+        play(scenario)
 
 
 def test_only_flows_of_the_selection_are_served() -> None:
