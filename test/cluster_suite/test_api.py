@@ -43,10 +43,11 @@ def test_defaults_are_filled_in(kube: Kube) -> None:
     assert spec["executionPolicy"] == policy
 
 
-def test_an_unknown_field_and_a_second_step_of_one_name_are_refused(kube: Kube) -> None:
+def test_an_unknown_field_and_a_second_parameter_of_one_name_are_refused(kube: Kube) -> None:
     typo = kube.refused("apply", "-f", "-", stdin=flow("x", step("a", retires=3)))
     assert 'unknown field "spec.steps[0].retires"' in typo
-    twice = kube.refused("apply", "-f", "-", stdin=flow("x", step("a"), step("a")))
+    same = [{"name": "p", "value": "1"}] * 2
+    twice = kube.refused("apply", "-f", "-", stdin=flow("x", step("a"), parameters=same))
     assert "Duplicate value" in twice
 
 

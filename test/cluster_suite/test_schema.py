@@ -153,11 +153,18 @@ REFUSED = {
     "an unknown field": (flow(step("a", dependecies=["b"])), 'unknown field "spec.steps[0].depend'),
     "artifacts": (flow(step("a", inputs={"artifacts": []})), "unknown field"),
     "no steps": (flow(), "spec.steps"),
-    "two steps of one name": (flow(step("a"), step("a")), "Duplicate value"),
-    "a dependency twice": (flow(step("a"), step("b", "a", "a")), "Duplicate value"),
+    "two templates of one name": (
+        flow(step("a"), templates=[{"name": "t", "template": {}}] * 2),
+        "Duplicate value",
+    ),
     "a dot in a step's name": (flow(step("a.b")), "spec.steps[0].name"),
     "a Manual step with a template": (flow(step("a", type="Manual")), "a Manual step must not"),
     "a Job step without a template": (flow(step("a", template=None)), "needs a template"),
+    "a template and a templateRef": (flow(step("a", templateRef="t")), "needs a template or"),
+    "arguments without a templateRef": (
+        flow(step("a", arguments={"x": "1"})),
+        "arguments need a templateRef",
+    ),
     "an input without a source": (_source(), "exactly one of value and valueFrom"),
     "an input with two sources": (
         _source(value="", valueFrom={"jsonPath": "a:$.x"}),

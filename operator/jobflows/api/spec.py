@@ -159,6 +159,10 @@ class Spec(Model):
 
     steps: Annotated[
         tuple[Step, ...],
-        Field(min_length=1, max_length=MAX_STEPS, json_schema_extra=BY_NAME),
+        Field(
+            min_length=1,
+            max_length=MAX_STEPS,
+            json_schema_extra={"x-kubernetes-list-type": "atomic"},
+        ),
     ]
     """The steps, in any order."""

@@ -77,11 +77,12 @@ def test_no_object_is_empty_and_pruned() -> None:
             ), path
 
 
-def test_lists_merge_by_name() -> None:
+def test_lists_merge_by_name_but_for_the_long_one() -> None:
     steps = SPEC["properties"]["steps"]
 
-    assert steps["x-kubernetes-list-type"] == "map"
-    assert steps["x-kubernetes-list-map-keys"] == ["name"]
+    assert steps["x-kubernetes-list-type"] == "atomic"
+    assert SPEC["properties"]["templates"]["x-kubernetes-list-map-keys"] == ["name"]
+    assert SPEC["properties"]["parameters"]["x-kubernetes-list-map-keys"] == ["name"]
     assert (steps["minItems"], steps["maxItems"]) == (1, 10_000)
     assert STEP["properties"]["dependencies"]["x-kubernetes-list-type"] == "atomic"
     assert STATUS["conditions"]["x-kubernetes-list-map-keys"] == ["type"]
