@@ -43,6 +43,24 @@ def main() -> None:
         compiled = timed("compile", partial(CompiledFlow.compile, checked.flow))
         for share in (0.0, 0.5, 0.98):
             walk(compiled, int(len(dag) * share))
+        crowd(compiled)
+
+
+def crowd(flow: CompiledFlow) -> None:
+    """Plan single events while every step runs."""
+    attempts = {i: (attempt(flow, i, AttemptState.RUNNING),) for i in range(len(flow.steps))}
+    seen = Observations(attempts=attempts, changed=None, window=WINDOW)
+    ledger = plan(flow, Ledger(), seen, 1000.0).ledger
+    took = []
+    for i in range(EVENTS):
+        attempts[i] = (attempt(flow, i, AttemptState.SUCCEEDED),)
+        seen = Observations(attempts=attempts, changed={i}, window=WINDOW)
+        began = time.perf_counter()
+        ledger = plan(flow, ledger, seen, 1001.0 + i).ledger
+        took.append(time.perf_counter() - began)
+    print(f"  all run: an event      {statistics.median(took) * 1000:9.2f} ms")
+    status = timed("  write_status", lambda: write_status(flow, ledger, 2000.0))
+    print(f"    status               {len(compact(status)) / 1000:9.0f} kB")
 
 
 def walk(flow: CompiledFlow, done: int) -> None:

@@ -60,6 +60,8 @@ def cases(draw: st.DrawFn) -> Case:
     names = [f"s{i}" for i in range(draw(st.integers(1, 8)))]
     names = draw(st.permutations(names))
     steps, scripts = [], {}
+    timeouts = st.integers(1, 6)
+    default = draw(st.none() | timeouts)
     for i, name in enumerate(names):
         needs = draw(st.sets(st.sampled_from(names[:i]), max_size=3)) if i else set()
         manual = draw(st.integers(0, 6)) == 0
@@ -73,7 +75,7 @@ def cases(draw: st.DrawFn) -> Case:
             fields |= {
                 "retries": draw(st.integers(0, 3)),
                 "losses": draw(st.integers(0, 2)),
-                "timeout": draw(st.integers(1, 6)),
+                "timeout": draw(timeouts if default is None else st.none() | timeouts),
                 "job_ttl": draw(st.none() | st.integers(0, 5)),
             }
         scripts[name] = draw(st.lists(outcomes, min_size=1, max_size=4))
@@ -83,6 +85,8 @@ def cases(draw: st.DrawFn) -> Case:
         "backoffLimit": draw(st.integers(0, 6)),
         "ttlSecondsAfterFinished": 5,
     }
+    if default is not None:
+        policy["timeoutSeconds"] = default
     if draw(st.booleans()):
         policy["activeDeadlineSeconds"] = draw(st.integers(3, 60))
     if draw(st.integers(0, 2)) == 0:

@@ -21,9 +21,11 @@ def is_failing_fast(draft: Draft) -> bool:
 
 def fail_fast(draft: Draft) -> None:
     """Close what must not start any more, and what must not go on."""
+    if not is_failing_fast(draft):
+        return
     drains = draft.flow.policy.fail_fast_mode == "Drain"
     running = sum(draft.records[i].phase is StepPhase.RUNNING for i in draft.frontier.live)
-    if not is_failing_fast(draft) or (drains and draft.frontier.unfinished == running):
+    if drains and draft.frontier.unfinished == running:
         return
     name = draft.flow.graph.names[first_failure(draft)]
     words = f"step {name} failed, and failFast is set"

@@ -27,12 +27,11 @@ def settle(draft: Draft) -> None:
             draft.set_flow(reason=Reason.COMPLETED, message="")
             _end(draft, FlowPhase.SUCCEEDED)
         return
-    phases = {draft.records[i].phase for i in frontier.live}
     if draft.flow.suspend:
         draft.set_flow(
             phase=FlowPhase.SUSPENDED, reason=Reason.SUSPENDED, message="spec.suspend is true"
         )
-    elif phases == {StepPhase.PENDING_APPROVAL} and not frontier.ready:
+    elif not frontier.ready and _waits_for_people(draft):
         names = [draft.flow.graph.names[i] for i in sorted(frontier.live)]
         draft.set_flow(
             phase=FlowPhase.PAUSED,
@@ -41,6 +40,12 @@ def settle(draft: Draft) -> None:
         )
     else:
         draft.set_flow(phase=FlowPhase.RUNNING, reason=Reason.STARTED, message="")
+
+
+def _waits_for_people(draft: Draft) -> bool:
+    """Whether nothing runs, and somebody is asked."""
+    live = draft.frontier.live
+    return bool(live) and all(draft.records[i].phase is StepPhase.PENDING_APPROVAL for i in live)
 
 
 def look_after(draft: Draft) -> None:
