@@ -24,6 +24,7 @@ def test_no_example_is_forgotten() -> None:
         "retries",
         "conditional",
         "parameters",
+        "on-exit",
         "templates",
     }
     assert {path.stem for path in EXAMPLES.glob("*.yaml")} == tested
@@ -109,3 +110,10 @@ def test_templates(kube: Kube) -> None:
     }
     assert logs(kube, "templates", "both") == "counting both of 2026-01-31 on 2026-01-31"
     ran_in_order(kube, "templates")
+
+
+def test_on_exit(kube: Kube) -> None:
+    _apply(kube, "on-exit")
+    status = kube.ends("on-exit")
+    assert phases(status) == {"work": "Succeeded", "tidy": "Succeeded", "complain": "Skipped"}
+    assert logs(kube, "on-exit", "tidy") == "tidied up after Succeeded"

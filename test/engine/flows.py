@@ -71,6 +71,7 @@ def flow(
     suspend: bool = False,
     parameters: Mapping[str, str] | None = None,
     volumes: tuple[str, ...] = (),
+    on_exit: Sequence[dict[str, Any]] = (),
     templates: Sequence[Mapping[str, Any]] = (),
     **policy: Any,
 ) -> CompiledFlow:
@@ -96,6 +97,7 @@ def flow(
             "resourceTemplates": {"volumeClaimTemplates": claims},
             "templates": list(templates),
             "steps": list(steps),
+            "onExit": list(on_exit),
         },
     }
     checked = check(document)

@@ -96,8 +96,19 @@ def cases(draw: st.DrawFn) -> Case:
         action = draw(st.sampled_from(["FailJob", "Ignore", "Count"]))
         rule = {"action": action, "onExitCodes": {"operator": "In", "values": [2, 3]}}
         policy["podFailurePolicy"] = {"rules": [rule]}
+    handlers = []
+    for name in ("x0", "x1")[: draw(st.sampled_from([0, 0, 1, 2]))]:
+        fields = {"retries": draw(st.integers(0, 2)), "timeout": draw(st.integers(1, 6))}
+        if draw(st.booleans()):
+            fields["when"] = "flow.phase == 'Failed'"
+        after = "x0" if name == "x1" and draw(st.booleans()) else ""
+        handlers.append(step(name, after, **fields))
+        scripts[name] = draw(st.lists(outcomes, min_size=1, max_size=3))
     volumes = ("data",) if draw(st.booleans()) else ()
-    shown = [{k: v for k, v in document.items() if k != "template"} for document in steps]
+    documents = (*steps, *handlers)
+    shown = [{k: v for k, v in document.items() if k != "template"} for document in documents]
     return Case(
-        partial(flow, *steps, volumes=volumes, **policy), f"{policy} {volumes} {shown}", scripts
+        partial(flow, *steps, volumes=volumes, on_exit=handlers, **policy),
+        f"{policy} {volumes} {shown}",
+        scripts,
     )

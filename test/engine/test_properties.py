@@ -32,13 +32,16 @@ class Watcher:
         self.world = world
         self.seen = 0
         self.on_record: dict[str, dict[str, object]] = {}
-        self.stopped = False
+        self.ended = False
         self.backoff_limit = world.flow.policy.backoff_limit
 
     def look(self) -> None:
         world, graph = self.world, self.world.flow.graph
-        assert not (self.stopped and world.starts[self.seen :]), "started after a stop"
-        self.stopped = world.ledger.phase.terminal
+        over = world.ledger.outcome is not None
+        for name, _, _ in world.starts[self.seen :]:
+            assert over == world.flow.steps[graph.index[name]].on_exit, f"{name}: not its time"
+        assert not (self.ended and world.starts[self.seen :]), "started after the end"
+        self.ended = world.status.get("phase") in ("Succeeded", "Failed")
         for name, number, _ in world.starts[self.seen :]:
             above = [(p, world.ledger.steps[p]) for p in graph.parents[graph.index[name]]]
             if number == 1:
@@ -50,7 +53,7 @@ class Watcher:
         assert len(live) == len(set(live)), "two attempts of one step at once"
         for record in world.ledger.steps:
             assert record.attempt <= 1 + record.retries + record.losses
-        total = sum(record.retries for record in world.ledger.steps)
+        total = sum(r.retries for r in world.ledger.steps[: world.flow.handlers.start])
         assert total <= self.backoff_limit
         assert world.ledger.frontier is not None
         assert len(world.ledger.frontier.timers) <= 4 * len(graph) + 2

@@ -20,6 +20,7 @@ from jobflows.engine import (
     AttemptRef,
     FlowPhase,
     Ledger,
+    Outcome,
     Reason,
     StepPhase,
     StepRecord,
@@ -65,6 +66,17 @@ def test_a_status_read_back_gives_the_same_ledger(
     status = write_status(THREE, ledger, START)
     assert read_status(THREE, status) == ledger
     assert read_status(THREE, {k: v for k, v in status.items() if v is not None}) == ledger
+
+
+@given(handler=records, phase=st.sampled_from(FlowPhase), reason=reasons, message=words)
+def test_an_outcome_is_read_back(
+    handler: StepRecord, phase: FlowPhase, reason: str, message: str
+) -> None:
+    one = flow(step("a"), on_exit=[step("clean")])
+    done = StepRecord(phase=StepPhase.FAILED, reason="Error")
+    ledger = Ledger(steps=(done, handler), outcome=Outcome(phase, reason, message))
+
+    assert read_status(one, write_status(one, ledger, START)) == ledger
 
 
 @pytest.mark.parametrize("seconds", [0, 0.5, 1, 2, 3.5, 4, 20])

@@ -15,6 +15,7 @@ from engine.flows import START
 from engine.jobs import Job, refused
 from engine.outcomes import Outcome, succeed
 from jobflows.engine import (
+    Action,
     Attempt,
     AttemptState,
     CompiledFlow,
@@ -194,7 +195,7 @@ class World:
 
     def _carry_out(self, answer: Plan) -> None:
         removals = (StopAttempt, DeleteAttempt, DeleteFlow)
-        if any(isinstance(action, removals) for action in answer.actions):
+        if any(isinstance(a, removals) or self._begins_handler(a) for a in answer.actions):
             self.write()
         for action in answer.actions:
             match action:
@@ -212,6 +213,9 @@ class World:
                     self.jobs = [job for job in self.jobs if job.name != attempt.ref.name]
                 case DeleteFlow():
                     self.flow_deleted = self.elapsed
+
+    def _begins_handler(self, action: Action) -> bool:
+        return isinstance(action, StartAttempt) and self.flow.steps[action.step].on_exit
 
     def _start(self, name: str, action: StartAttempt) -> None:
         place = (name, action.number)
@@ -275,10 +279,12 @@ def check(flow: CompiledFlow, before: Ledger, seen: Observations, now: float, an
     assert not again.events, again.events
     carried, derived = answer.ledger.frontier, Frontier.of(flow, answer.ledger.steps)
     assert carried is not None
-    for name in ("ready", "live", "doomed", "unfinished", "failures", "retries"):
+    assert carried.handler_failures == derived.handler_failures
+    for name in ("ready", "live", "doomed", "unfinished", "failures", "retries", "handlers"):
         assert getattr(carried, name) == getattr(derived, name), name
     if answer.ledger.phase.terminal:
         assert not carried.unfinished
+        assert not carried.handlers
     _never_again(before, answer.ledger)
     for action in answer.actions:
         if isinstance(action, StopAttempt):

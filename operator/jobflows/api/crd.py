@@ -39,7 +39,7 @@ _COPIED = (
 )
 _KEYS = tuple(_COPIED.split())
 
-_WITHOUT_DEFAULTS = ("steps", "templates", "retryPolicy")
+_WITHOUT_DEFAULTS = ("steps", "onExit", "templates", "retryPolicy")
 
 _COLUMNS = (
     {"name": "Phase", "type": "string", "jsonPath": ".status.phase"},
@@ -80,9 +80,16 @@ def crd() -> dict[str, Any]:
     }
 
 
+class _Plain(yaml.SafeDumper):
+    """Writes what occurs twice twice, for readers who do not know `&id001`."""
+
+    def ignore_aliases(self, data: Any) -> bool:  # noqa: ARG002 - what it overrides has it
+        return True
+
+
 def text() -> str:
     """Return the CRD as the file that is checked in."""
-    dumped = yaml.safe_dump(crd(), sort_keys=False, width=100, allow_unicode=True)
+    dumped = yaml.dump(crd(), Dumper=_Plain, sort_keys=False, width=100, allow_unicode=True)
     return HEADER + dumped
 
 

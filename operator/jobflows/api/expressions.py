@@ -5,7 +5,8 @@
 
 What an expression sees: `steps.<name>.phase`, `.outputs.<name>`, `.retryCount`, `.message`, and
 `parameters.<name>`. Parameters and outputs are strings: `int(parameters.n) > 3` converts, and
-`parameters.n > 3` is an error. `retryCount` is a number.
+`parameters.n > 3` is an error. `retryCount` is a number. An exit handler also sees the outcome, as
+`flow.phase`, `flow.reason` and `flow.message`.
 
 Three things are stricter than CEL. Names must be written out, so that the validator knows what an
 expression reads. Loops (`all`, `exists`, `map`, `filter`) are refused, so that the time of an
@@ -21,6 +22,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
+from types import MappingProxyType
 from typing import Any
 
 from jobflows.api.references import ExpressionError, References, scan
@@ -65,12 +67,15 @@ class Expression:
         return _parse(text)
 
     def evaluate(
-        self, steps: Mapping[str, Mapping[str, Any]], parameters: Mapping[str, str]
+        self,
+        steps: Mapping[str, Mapping[str, Any]],
+        parameters: Mapping[str, str],
+        flow: Mapping[str, str] = MappingProxyType({}),
     ) -> bool:
         """Return the truth of the expression; ExpressionError if it has none.
 
         `steps` maps names to records with phase, outputs, retryCount and message; only those of
-        `references.steps` are read.
+        `references.steps` are read. `flow` is the outcome, for exit handlers.
         """
         if self.constant is not None:
             return self.constant
@@ -80,6 +85,7 @@ class Expression:
             "parameters": {
                 name: parameters[name] for name in self.references.parameters if name in parameters
             },
+            "flow": dict(flow),
         }
         try:
             result = self._program.execute(context)
@@ -110,7 +116,7 @@ def _parse(text: str) -> Expression:
         column = scanned.column(line=int(match[1]), column=int(match[2]))
         raise ExpressionError(_plain(match[3]), column=column) from None
     used = program.references()
-    for name in sorted(set(used["variables"]) - _TYPES - {"steps", "parameters"}):
+    for name in sorted(set(used["variables"]) - _TYPES - {"steps", "parameters", "flow"}):
         raise ExpressionError(f"unknown name '{name}'", column=_column_of(name, text))
     for name in sorted(set(used["functions"]) - _FUNCTIONS):
         if name.isidentifier() and not name.startswith("_"):

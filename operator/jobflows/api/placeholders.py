@@ -19,13 +19,16 @@ from typing import Any
 CONTEXT = ("flow.name", "flow.namespace", "step.name", "step.attempt")
 """What an attempt may say about itself, in the template and metadata of its step."""
 
+OUTCOME = ("flow.phase", "flow.reason", "flow.message")
+"""What an exit handler may say about the flow, besides."""
+
 ARGUMENTS = "arguments."
 """What the name of an argument has in front of it, in a placeholder and in `values`."""
 
 _NAME = r"[A-Za-z0-9](?:[-_A-Za-z0-9]*[A-Za-z0-9])?"
 _PLACEHOLDER = re.compile(
     rf"\{{\{{\s*\.?[Pp]arameters\.({_NAME})\s*\}}\}}|\$\{{\.?[Pp]arameters\.({_NAME})\}}"
-    rf"|\{{\{{\s*({'|'.join(map(re.escape, CONTEXT))}|arguments\.{_NAME})\s*\}}\}}"
+    rf"|\{{\{{\s*({'|'.join(map(re.escape, (*CONTEXT, *OUTCOME)))}|arguments\.{_NAME})\s*\}}\}}"
 )
 _START = re.compile(
     r"(?:\{\{-?\s*|\$\{\s*)\.?[Pp]arameters\b[^{}]{0,80}\}{0,2}"
@@ -43,6 +46,11 @@ def find(text: str) -> list[str]:
 def find_context(text: str) -> list[str]:
     """Return the members of `CONTEXT` that `text` mentions, in order, with repetitions."""
     return [name for name in _others(text) if name in CONTEXT]
+
+
+def find_outcome(text: str) -> list[str]:
+    """Return the members of `OUTCOME` that `text` mentions, in order, with repetitions."""
+    return [name for name in _others(text) if name in OUTCOME]
 
 
 def find_arguments(text: str) -> list[str]:

@@ -1,14 +1,15 @@
 """Reads the names out of an expression and makes it digestible for CEL.
 
-One pass over the text, outside of string literals and comments: each `steps…` and `parameters…`
-must name what it means, which gives the references; names that are no CEL identifiers (`a-b`,
-`1st`, `in`) turn into index form. A table of offsets leads positions in CEL's messages back to
-the text that the user wrote.
+One pass over the text, outside of string literals and comments: each `steps…`, `parameters…` and
+`flow…` must name what it means, which gives the references; names that are no CEL identifiers
+(`a-b`, `1st`, `in`) turn into index form. A table of offsets leads positions in CEL's messages back
+to the text that the user wrote.
 """
 
 import re
 from dataclasses import dataclass
 
+FLOW_FIELDS = ("phase", "reason", "message")
 STEP_FIELDS = ("phase", "outputs", "retryCount", "message")
 
 _STRING = r"""
@@ -53,6 +54,8 @@ class References:
     outputs: frozenset[tuple[str, str]] = frozenset()
     """Pairs of step and output; the step is in `steps` as well."""
     parameters: frozenset[str] = frozenset()
+    flow: frozenset[str] = frozenset()
+    """Members of `FLOW_FIELDS`: the outcome, which only exit handlers can see."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +90,7 @@ class _Scanner:
         self.steps: set[str] = set()
         self.outputs: set[tuple[str, str]] = set()
         self.parameters: set[str] = set()
+        self.flow: set[str] = set()
         self.parts: list[str] = []
         self.offsets: list[tuple[int, int]] = []
         self.length = 0
@@ -98,7 +102,7 @@ class _Scanner:
             match = _TOKEN.match(self.text, position)
             assert match is not None  # the last branch of the pattern takes any character
             word = match["word"]
-            if word in ("steps", "parameters") and before != ".":
+            if word in ("steps", "parameters", "flow") and before != ".":
                 self._emit(word)
                 position = self._reference(word, match.end())
                 before = word
@@ -112,11 +116,16 @@ class _Scanner:
             if match["skip"] is None:
                 before = match[0]
         references = References(
-            frozenset(self.steps), frozenset(self.outputs), frozenset(self.parameters)
+            frozenset(self.steps),
+            frozenset(self.outputs),
+            frozenset(self.parameters),
+            frozenset(self.flow),
         )
         return Scanned(references, "".join(self.parts), tuple(self.offsets))
 
     def _reference(self, root: str, position: int) -> int:
+        if root == "flow":
+            return self._outcome(position)
         start = position - len(root)
         name, position = self._member(f"{root} must be followed by a name", root, position)
         if root == "parameters":
@@ -137,6 +146,17 @@ class _Scanner:
         if field[1] != "retryCount":
             self._refuse_untyped_comparison(self.text[start:position].strip(), position)
         return position
+
+    def _outcome(self, position: int) -> int:
+        field = _FIELD.match(self.text, position)
+        if field is None or field[1] not in FLOW_FIELDS:
+            got = f"flow.{field[1]}" if field else "flow"
+            known = ", ".join(FLOW_FIELDS)
+            raise ExpressionError(f"{got}: the flow has {known}", column=position + 1)
+        self._emit(field[0])
+        self.flow.add(field[1])
+        self._refuse_untyped_comparison(f"flow.{field[1]}", field.end())
+        return field.end()
 
     def _refuse_untyped_comparison(self, what: str, position: int) -> None:
         match = _NUMBER_OR_BOOLEAN.match(self.text, position)

@@ -12,6 +12,7 @@ StepType = Literal["Job", "Manual"]
 
 MAX_STEPS = 10_000
 MAX_TEMPLATES = 256
+MAX_HANDLERS = 100
 
 STEP_NAME_PATTERN = r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$"
 STEP_NAME_LENGTH = 63
@@ -166,3 +167,13 @@ class Spec(Model):
         ),
     ]
     """The steps, in any order."""
+
+    on_exit: Annotated[
+        tuple[Step, ...], Field(max_length=MAX_HANDLERS, json_schema_extra=BY_NAME)
+    ] = ()
+    """Exit handlers: steps that run when all others are done, however the flow ended, unless it was terminated or deleted. They depend on each other only, and see the outcome as `{{ flow.phase }}`, `{{ flow.reason }}` and `{{ flow.message }}`."""  # noqa: E501 - one sentence of kubectl explain
+
+    @property
+    def all_steps(self) -> tuple[Step, ...]:
+        """Steps and exit handlers, in this order; they share their names."""
+        return (*self.steps, *self.on_exit)

@@ -9,8 +9,8 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from jobflows.api.base import Count, Model
-from jobflows.api.spec import MAX_STEPS, StepName
+from jobflows.api.base import Count, Flag, Model
+from jobflows.api.spec import MAX_HANDLERS, MAX_STEPS, StepName
 
 Time = Annotated[str, Field(json_schema_extra={"format": "date-time"})]
 Number = Annotated[int, Field(strict=True, ge=0, json_schema_extra={"format": "int64"})]
@@ -102,6 +102,19 @@ class JobRef(Model):
     """UID, empty until the API server has answered."""
 
 
+class Outcome(Model):
+    """How the steps ended, before the exit handlers."""
+
+    phase: FlowPhase
+    """Succeeded or Failed."""
+
+    reason: str
+    """One CamelCase word that says why."""
+
+    message: str = ""
+    """One sentence that says why."""
+
+
 class StepStatus(Model):
     """Where one step stands."""
 
@@ -110,6 +123,9 @@ class StepStatus(Model):
 
     phase: StepPhase
     """Where the step stands."""
+
+    on_exit: Flag = False
+    """Whether it is an exit handler."""
 
     start_time: Time | None = None
     """When its first attempt was started, or its approval asked for."""
@@ -160,6 +176,9 @@ class Status(Model):
     message: str | None = None
     """One sentence that says why."""
 
+    outcome: Outcome | None = None
+    """How the steps ended, once exit handlers run."""
+
     conditions: Annotated[
         tuple[Condition, ...],
         Field(
@@ -186,6 +205,9 @@ class Status(Model):
 
     steps: Annotated[
         tuple[StepStatus, ...],
-        Field(max_length=MAX_STEPS, json_schema_extra={"x-kubernetes-list-type": "atomic"}),
+        Field(
+            max_length=MAX_STEPS + MAX_HANDLERS,
+            json_schema_extra={"x-kubernetes-list-type": "atomic"},
+        ),
     ] = ()
     """Where each step stands. In a flow of more than 500 steps, those that are Pending with nothing to say are left out, and those of which the same is true share an item (`alike`)."""  # noqa: E501 - one sentence of kubectl explain

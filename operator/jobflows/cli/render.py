@@ -9,7 +9,7 @@ import typer
 from rich.console import Console
 
 from jobflows.api.jsonpath import split_step_path
-from jobflows.api.placeholders import substitute
+from jobflows.api.placeholders import OUTCOME, substitute
 from jobflows.cli.documents import to_json_list, to_yaml
 from jobflows.cli.flowfile import compile_flow, read_flow
 from jobflows.engine import CompiledFlow, CompiledStep
@@ -88,4 +88,4 @@ def _values(flow: CompiledFlow, step: CompiledStep) -> Mapping[str, str]:
             values[parameter.name] = f"<steps.{producer}{path.removeprefix('$')}>"
         else:
             values.pop(parameter.name, None)  # becomes an environment variable
-    return values
+    return values | ({name: f"<{name}>" for name in OUTCOME} if step.on_exit else {})

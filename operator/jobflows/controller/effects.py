@@ -91,8 +91,8 @@ class Effects:
         """Carry out `actions`.
 
         Starts are only set going: the flow is planned again when they are answered, and events do
-        not wait for them. Removals are done here, once the ledger is on record. Raises what has to
-        be tried again.
+        not wait for them. Exit handlers are started, and removals are done, once the ledger is on
+        record. Raises what has to be tried again.
         """
         removals = []
         first = True
@@ -100,6 +100,8 @@ class Effects:
             match action:
                 case StartAttempt(step=step):
                     name = flow.steps[step].name
+                    if flow.steps[step].on_exit:  # the end of the steps must not be forgotten
+                        await self._status.flush(state)
                     if state.holds.allows(name, self._clock.now(), first=first):
                         self._begin(state, flow, action)
                         first = False

@@ -68,9 +68,10 @@ class _Spec(msgspec.Struct, rename="camel"):
     execution_policy: Policy = msgspec.field(default_factory=Policy)
 
 
-class _Steps(msgspec.Struct):
+class _Steps(msgspec.Struct, rename="camel"):
     steps: list[_Step] = []
     templates: list[_Step] = []
+    on_exit: list[_Step] = []
 
 
 _decode_spec = msgspec.json.Decoder(_Spec).decode
@@ -100,5 +101,5 @@ def promises_job_ttl(record: FlowRecord) -> bool:
         spec = _decode_steps(record.spec)
     except msgspec.DecodeError:
         return False
-    owners = (*spec.templates, *spec.steps)
+    owners = (*spec.templates, *spec.steps, *spec.on_exit)
     return any(owner.template.spec.ttlSecondsAfterFinished is not None for owner in owners)

@@ -162,7 +162,7 @@ def _failed(draft: Draft, step: int, attempt: Attempt) -> None:
     record = draft.records[step]
     compiled = draft.flow.steps[step]
     verdict = judge(draft.flow, compiled, record, attempt, draft.frontier.retries)
-    if verdict.verdict is Verdict.RETRY and is_failing_fast(draft):
+    if verdict.verdict is Verdict.RETRY and not compiled.on_exit and is_failing_fast(draft):
         verdict = replace(verdict, verdict=Verdict.FAIL, retry_cost=0, loss_cost=0)
     spent = {
         "retries": record.retries + verdict.retry_cost,

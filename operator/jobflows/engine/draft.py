@@ -6,12 +6,12 @@ never disagree. A draft lives for one call of `plan()`.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
 from jobflows.engine.flow import CompiledFlow
-from jobflows.engine.frontier import Frontier, blocks_dependents, is_failure
+from jobflows.engine.frontier import Frontier, blocks_dependents
 from jobflows.engine.ledger import FRESH, Instant, Ledger, Reason, StepPhase, StepRecord
 from jobflows.engine.observations import Attempt, AttemptState, Observations
 from jobflows.engine.plan import Action, Event, Plan, StopAttempt
@@ -52,6 +52,21 @@ class Draft:
         if any(getattr(self.ledger, name) != value for name, value in changes.items()):
             self.ledger = replace(self.ledger, **changes)
 
+    @property
+    def closing(self) -> bool:
+        """Whether the steps are over, and only exit handlers may run."""
+        return self.ledger.outcome is not None
+
+    def startable(self) -> Iterator[int]:
+        """Ready steps whose time it is: exit handlers once the others are over, and not before."""
+        closing, steps = self.closing, self.flow.steps
+        return (i for i in self.frontier.ready if steps[i].on_exit == closing)
+
+    @property
+    def unfinished(self) -> int:
+        """How many steps and exit handlers are not final."""
+        return self.frontier.unfinished + self.frontier.handlers
+
     def attempts(self, step: int) -> Sequence[Attempt]:
         """Attempts seen of a step, oldest first."""
         return self.seen.attempts.get(step, ())
@@ -67,7 +82,8 @@ class Draft:
         if new != record:
             self.records[step] = new
             self._touched = True
-            self.frontier.retries += new.retries - record.retries
+            self.frontier.count(self.flow, step, record, -1)
+            self.frontier.count(self.flow, step, new)
         return new
 
     def start(self, step: int, **changes: Any) -> None:
@@ -124,10 +140,8 @@ class Draft:
         frontier.ready.discard(step)
         frontier.live.discard(step)
         frontier.doomed.discard(step)
-        frontier.unfinished -= 1
         fields = {"finished": self.now, "retry_at": None, **changes}
-        record = self.update(step, phase=phase, reason=reason, message=message, **fields)
-        frontier.failures += is_failure(self.flow, step, record)
+        self.update(step, phase=phase, reason=reason, message=message, **fields)
         ttl = self.flow.steps[step].job_ttl
         if ttl is not None and any(attempt.was_created for attempt in self.attempts(step)):
             frontier.set_timer(self.now + ttl, step)

@@ -24,11 +24,16 @@ TOO_LATE = StepRecord(
 def rebase(flow: CompiledFlow, ledger: Ledger, records: Mapping[str, StepRecord]) -> Ledger:
     """Lay `records`, by step name, over the steps of `flow`.
 
-    A step that was added to a finished flow will not run, and says so.
+    A step that was added to a finished flow will not run, and says so; so will one that is added
+    while exit handlers run, unless it is one of them.
     """
-    new = TOO_LATE if ledger.phase.terminal and records else FRESH
-    steps = tuple(records.get(name, new) for name in flow.graph.names)
-    return replace(ledger, steps=steps, frontier=None)
+    ended = bool(ledger.phase.terminal and records)
+    steps = []
+    for step in flow.steps:
+        over = ledger.outcome is not None and not step.on_exit
+        record = records.get(step.name, TOO_LATE if ended or over else FRESH)
+        steps.append(TOO_LATE if over and not record.phase.terminal else record)
+    return replace(ledger, steps=tuple(steps), frontier=None)
 
 
 def edit(old: CompiledFlow, new: CompiledFlow, ledger: Ledger) -> tuple[Ledger, tuple[Event, ...]]:

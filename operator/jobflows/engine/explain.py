@@ -111,7 +111,11 @@ class _Case:
 
     def _gate(self, i: int) -> Explanation | None:
         """What holds back all steps of the flow that could start."""
-        if self.flow.suspend:
+        on_exit, closing = self.flow.steps[i].on_exit, self.ledger.outcome is not None
+        if on_exit and not closing:
+            words = "an exit handler, which runs when all other steps are done"
+            return self._answer(i, Reason.WAITING_FOR_STEPS, words)
+        if self.flow.suspend and not closing:
             return self._answer(i, Reason.SUSPENDED, "spec.suspend is true")
         if self.ledger.reason == Reason.WAITING_FOR_FLOW:
             return self._answer(i, Reason.WAITING_FOR_FLOW, self.ledger.message)

@@ -30,7 +30,8 @@ def fail_fast(draft: Draft) -> None:
     name = draft.flow.graph.names[first_failure(draft)]
     words = f"step {name} failed, and failFast is set"
     before = draft.frontier.unfinished
-    for i, record in enumerate(draft.records):
+    for i in range(draft.flow.handlers.start):
+        record = draft.records[i]
         if record.phase.terminal or (drains and _runs(draft, i)):
             continue
         if record.phase is StepPhase.PENDING and record.attempt:

@@ -51,7 +51,7 @@ def judge(
     if attempt.cause is Cause.DISRUPTION:
         return _judge_loss(flow, step, record, attempt)
     rule = _matching_rule(flow.failure_rules, attempt)
-    if rule is not None and rule.action == "Count" and _is_used_up(flow, flow_retries):
+    if rule is not None and rule.action == "Count" and _is_used_up(flow, step, flow_retries):
         return _give_up(flow, attempt)
     if rule is not None and rule.action in ("Ignore", "Count"):
         return Judgement(
@@ -66,7 +66,7 @@ def judge(
     if record.retries >= step.retry.limit:
         spent = f" (after {record.retries} retries)" if record.retries else ""
         return Judgement(verdict=Verdict.FAIL, reason=reason, message=attempt.message + spent)
-    if _is_used_up(flow, flow_retries):
+    if _is_used_up(flow, step, flow_retries):
         return _give_up(flow, attempt)
     delay = backoff_delay(
         step.retry.backoff, record.retries, f"{flow.uid}/{step.name}/{attempt.number}"
@@ -76,8 +76,9 @@ def judge(
     )
 
 
-def _is_used_up(flow: CompiledFlow, flow_retries: int) -> bool:
-    return flow_retries >= flow.policy.backoff_limit
+def _is_used_up(flow: CompiledFlow, step: CompiledStep, flow_retries: int) -> bool:
+    """The flow's limits are for its steps; an exit handler has only its own."""
+    return not step.on_exit and flow_retries >= flow.policy.backoff_limit
 
 
 def _give_up(flow: CompiledFlow, attempt: Attempt) -> Judgement:

@@ -38,6 +38,8 @@ class CompiledStep:
     timeout: int | None
     outputs: tuple[OutputParameter, ...]
     job_ttl: float | None
+    on_exit: bool = False
+    """Whether it is an exit handler."""
 
     @property
     def name(self) -> str:
@@ -67,6 +69,9 @@ class CompiledFlow:
     templates: Mapping[str, StepTemplate]
     graph: Graph
     steps: tuple[CompiledStep, ...]
+    """The ordinary ones first, then the exit handlers; so is the graph."""
+    handlers: range
+    """Indices of the exit handlers."""
     steps_with_ttl: tuple[int, ...]
 
     @property
@@ -81,7 +86,7 @@ class CompiledFlow:
         templates = cascade.by_name(spec.templates)
         levels = _retry_policies(spec, templates)
         steps = tuple(
-            _compile_step(spec, templates, levels, i, step) for i, step in enumerate(spec.steps)
+            _compile_step(spec, templates, levels, i, step) for i, step in enumerate(spec.all_steps)
         )
         policy = spec.execution_policy
         rules = policy.pod_failure_policy
@@ -98,8 +103,9 @@ class CompiledFlow:
             parameters={parameter.name: parameter.value for parameter in spec.parameters},
             resources=spec.resource_templates,
             templates=templates,
-            graph=Graph.build((step.name, step.dependencies) for step in spec.steps),
+            graph=Graph.build((step.name, step.dependencies) for step in spec.all_steps),
             steps=steps,
+            handlers=range(len(spec.steps), len(steps)),
             steps_with_ttl=tuple(step.index for step in steps if step.job_ttl is not None),
         )
 
@@ -135,4 +141,5 @@ def _compile_step(
         timeout=cascade.timeout_seconds(spec, shared, step),
         outputs=cascade.outputs(shared, step),
         job_ttl=float(ttl) if ttl is not None else None,
+        on_exit=index >= len(spec.steps),
     )

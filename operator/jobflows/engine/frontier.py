@@ -24,8 +24,9 @@ class Frontier:
     unmet dependencies; `live` are running steps and those that wait for approval; `doomed` are
     pending steps below a failure, to be skipped; `unfinished` counts all that is not final;
     `failures` counts failed steps that the flow does not tolerate; `retries` is the sum over all
-    steps. `timers` is a heap of (moment, step), each once (`armed` holds the same); a stale one
-    costs a look.
+    steps. Exit handlers are counted by themselves: `handlers` are those that are not final,
+    `handler_failures` those that failed; their retries are their own. `timers` is a heap of
+    (moment, step), each once (`armed` holds the same); a stale one costs a look.
     """
 
     unmet: list[int]
@@ -36,6 +37,8 @@ class Frontier:
     unfinished: int
     failures: int
     retries: int
+    handlers: int = 0
+    handler_failures: int = 0
     armed: set[tuple[Instant, int]] = field(default_factory=set)
 
     @classmethod
@@ -44,11 +47,9 @@ class Frontier:
         unmet = [0] * len(records)
         self = cls(unmet, Ready(flow.graph), set(), set(), [], 0, 0, 0)
         for i, record in enumerate(records):
-            self.retries += record.retries
+            self.count(flow, i, record)
             if record.phase.terminal:
-                self.failures += is_failure(flow, i, record)
                 continue
-            self.unfinished += 1
             above = [(p, records[p]) for p in flow.graph.parents[i]]
             unmet[i] = sum(not parent.phase.terminal for _, parent in above)
             if record.phase is not StepPhase.PENDING:
@@ -62,6 +63,18 @@ class Frontier:
                 self.ready.add(i)
         return self
 
+    def count(self, flow: CompiledFlow, step: int, record: StepRecord, times: int = 1) -> None:
+        """Count a record in, or out again with `times` -1."""
+        still_open = times * (not record.phase.terminal)
+        failed = times * is_failure(flow, step, record)
+        if flow.steps[step].on_exit:
+            self.handlers += still_open
+            self.handler_failures += failed
+        else:
+            self.unfinished += still_open
+            self.failures += failed
+            self.retries += times * record.retries
+
     def copy(self) -> Frontier:
         """A copy to change; flat copies of flat containers."""
         return Frontier(
@@ -73,6 +86,8 @@ class Frontier:
             self.unfinished,
             self.failures,
             self.retries,
+            self.handlers,
+            self.handler_failures,
             self.armed.copy(),
         )
 

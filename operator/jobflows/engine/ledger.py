@@ -24,6 +24,7 @@ __all__ = [
     "FlowPhase",
     "Instant",
     "Ledger",
+    "Outcome",
     "Reason",
     "StepPhase",
     "StepRecord",
@@ -66,6 +67,8 @@ class Reason(StrEnum):
     FAIL_FAST = "FailFast"
     STOPPED = "Stopped"
     TERMINATED = "Terminated"
+    EXIT_HANDLERS = "ExitHandlers"
+    ON_EXIT_FAILED = "OnExitFailed"
     RESOURCE_CONFLICT = "ResourceConflict"
     FLOW_FINISHED = "FlowFinished"
     STEP_FAILED = "StepFailed"
@@ -108,14 +111,27 @@ class StepRecord:
 FRESH = StepRecord()
 
 
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How the steps ended: the phase that the flow takes when its exit handlers are done."""
+
+    phase: FlowPhase
+    reason: str
+    message: str = ""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ledger:
-    """What is decided about a flow; `steps` has one record a step, in the order of the graph."""
+    """What is decided about a flow; `steps` has one record a step, in the order of the graph.
+
+    `outcome` is set when the steps are over and there are exit handlers, and stays.
+    """
 
     phase: FlowPhase = FlowPhase.PENDING
     reason: str = ""
     message: str = ""
     started: Instant | None = None
     finished: Instant | None = None
+    outcome: Outcome | None = None
     steps: Sequence[StepRecord] = ()
     frontier: Frontier | None = field(default=None, compare=False, repr=False)

@@ -15,7 +15,7 @@ from jobflows.engine.flow import CompiledFlow
 from jobflows.engine.frontier import blocks_dependents
 from jobflows.engine.ledger import FlowPhase, Instant, Ledger, Reason, StepPhase
 from jobflows.engine.observations import AttemptState, Observations
-from jobflows.engine.outcome import look_after, settle, stop_flow
+from jobflows.engine.outcome import close, conclude, look_after, settle, stop_flow
 from jobflows.engine.plan import CreateResources, Plan, StopAttempt
 from jobflows.engine.starts import decide, start_ready
 from jobflows.engine.stopping import reason_to_stop, stop_asked
@@ -108,26 +108,37 @@ def _advance(draft: Draft) -> None:
     """What follows from the facts: the end of the flow, or new steps.
 
     A step that ends before it starts may bring an end or new steps itself, so this is repeated
-    until nothing new ends.
+    until nothing new ends. Exit handlers come after all that.
     """
     while True:
         _skip_doomed(draft)
-        if draft.ledger.reason == Reason.BACKOFF_LIMIT:
-            stop_flow(draft, Reason.BACKOFF_LIMIT, draft.ledger.message)
+        if draft.ledger.outcome is None:
+            _end_steps(draft)
+        if draft.ledger.outcome is not None:
+            close(draft, draft.ledger.outcome)
+        if draft.ledger.phase.terminal:
             return
-        if draft.frontier.unfinished:  # otherwise it was done before anyone had to stop it
-            end = reason_to_stop(draft)
-            if end is not None:
-                stop_flow(draft, *end)
-                return
-            fail_fast(draft)
         if draft.flow.has_resources and not draft.seen.resources_ready:
-            if draft.frontier.unfinished:
-                draft.actions.append(CreateResources())
+            draft.actions.append(CreateResources())
             break
         if start_ready(draft):
             break
     settle(draft)
+
+
+def _end_steps(draft: Draft) -> None:
+    """End the steps if they are done, or must not go on."""
+    if draft.ledger.reason == Reason.BACKOFF_LIMIT:
+        stop_flow(draft, Reason.BACKOFF_LIMIT, draft.ledger.message)
+        return
+    if draft.frontier.unfinished:  # otherwise it was done before anyone had to stop it
+        end = reason_to_stop(draft)
+        if end is not None:
+            stop_flow(draft, *end)
+            return
+        fail_fast(draft)
+    if draft.frontier.unfinished == 0:
+        conclude(draft)
 
 
 def _skip_doomed(draft: Draft) -> None:

@@ -15,7 +15,12 @@ from jobflows.engine.flow import CompiledStep
 from jobflows.engine.ledger import Reason, StepPhase
 from jobflows.engine.observations import AttemptState
 from jobflows.engine.plan import StartAttempt
-from jobflows.engine.values import ValueUnavailableError, resolve_inputs, step_document
+from jobflows.engine.values import (
+    ValueUnavailableError,
+    outcome_document,
+    resolve_inputs,
+    step_document,
+)
 
 APPROVED_PREFIX = "approved.workflow.kube-zen.io/"
 """Annotation prefix: `approved.workflow.kube-zen.io/<step>: "true"` approves, `"false"` rejects."""
@@ -27,12 +32,14 @@ def start_ready(draft: Draft) -> bool:
     Nothing is started, and the answer is False, when a step has ended instead: that may make other
     steps ready, or be a reason to start none.
     """
-    if draft.flow.suspend:
+    if draft.flow.suspend and not draft.closing:
         return True
-    before = draft.frontier.unfinished
+    if draft.closing and _steps_still_run(draft):
+        return True
+    before = draft.unfinished
     candidates = (start for i in _in_order(draft) if (start := _start(draft, i)) is not None)
     starts = list(islice(candidates, draft.seen.window))
-    if draft.frontier.unfinished < before:
+    if draft.unfinished < before:
         return False
     draft.actions.extend(starts)
     return True
@@ -44,12 +51,20 @@ def _in_order(draft: Draft) -> Iterator[int]:
     Looks at no more steps than are asked for.
     """
     blocked = []
-    for i in draft.frontier.ready:
+    for i in draft.startable():
         if _is_blocked(draft, i):
             blocked.append(i)
         else:
             yield i
     yield from blocked
+
+
+def _steps_still_run(draft: Draft) -> bool:
+    """Whether something of the steps is on its way out; nothing is cleaned up under its feet."""
+    if not any(draft.startable()):
+        return False
+    groups = [group for i, group in draft.seen.attempts.items() if not draft.flow.steps[i].on_exit]
+    return any(attempt.is_live for group in (draft.seen.strays, *groups) for attempt in group)
 
 
 def _is_blocked(draft: Draft, i: int) -> bool:
@@ -74,6 +89,9 @@ def _start(draft: Draft, i: int) -> StartAttempt | None:
         return None
     try:
         parameters = resolve_inputs(draft.flow, step, draft.records)
+        if step.on_exit:
+            facts = outcome_document(draft.ledger)
+            parameters = {**parameters, **{f"flow.{key}": facts[key] for key in facts}}
     except ValueUnavailableError as error:
         draft.finish(i, StepPhase.FAILED, Reason.INPUT_INVALID, str(error))
         draft.event(Reason.INPUT_INVALID, str(error), i, warning=True)
@@ -88,7 +106,7 @@ def _wanted(draft: Draft, step: CompiledStep) -> bool:
     names = draft.flow.graph.index
     steps = {name: step_document(draft.records[names[name]]) for name in step.when.references.steps}
     try:
-        if step.when.evaluate(steps, draft.flow.parameters):
+        if step.when.evaluate(steps, draft.flow.parameters, outcome_document(draft.ledger)):
             return True
     except ExpressionError as error:
         draft.finish(step.index, StepPhase.FAILED, Reason.WHEN_ERROR, f"when: {error}")

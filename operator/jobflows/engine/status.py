@@ -8,7 +8,7 @@ needs nothing else.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from jobflows.engine.alike import gather, spread
@@ -19,6 +19,7 @@ from jobflows.engine.ledger import (
     FlowPhase,
     Instant,
     Ledger,
+    Outcome,
     Reason,
     StepPhase,
     StepRecord,
@@ -40,6 +41,7 @@ def read_status(flow: CompiledFlow, status: Mapping[str, Any]) -> Ledger:
         message=status.get("message") or "",
         started=parse_rfc3339(status.get("startTime")),
         finished=parse_rfc3339(status.get("completionTime")),
+        outcome=_read_outcome(status.get("outcome")),
     )
     records: dict[str, StepRecord] = {}
     for step in status.get("steps") or ():
@@ -59,6 +61,7 @@ def write_status(flow: CompiledFlow, ledger: Ledger, now: Instant) -> dict[str, 
         "phase": str(ledger.phase),
         "reason": ledger.reason or None,
         "message": ledger.message[:MESSAGE_LENGTH] or None,
+        "outcome": _write_outcome(ledger.outcome),
         "startTime": rfc3339(ledger.started),
         "completionTime": rfc3339(ledger.finished),
         "estimatedCompletionTime": rfc3339(estimate_end(flow, ledger, now)),
@@ -71,8 +74,8 @@ def write_status(flow: CompiledFlow, ledger: Ledger, now: Instant) -> dict[str, 
             "summary": f"{final}/{total}",
         },
         "steps": [
-            {**_write_step(name, record), **({"alike": others} if others else {})}
-            for name, record, others in gather(flow.graph.names, ledger.steps, _beginning(ledger))
+            *_write_steps(flow, ledger),
+            *(_write_handler(flow.graph.names[i], ledger.steps[i]) for i in flow.handlers),
         ],
     }
 
@@ -124,9 +127,24 @@ def estimate_end(flow: CompiledFlow, ledger: Ledger, now: Instant) -> Instant | 
     ]
     if not took:
         return None
-    open_steps = ledger.frontier.ready | ledger.frontier.live
-    left = max((flow.graph.rank[i] for i in open_steps), default=0)
-    return round(now + left * sum(took) / len(took))
+    left = [0, 0]
+    for i in ledger.frontier.ready | ledger.frontier.live:
+        kind = flow.steps[i].on_exit
+        left[kind] = max(left[kind], flow.graph.rank[i])
+    return round(now + sum(left) * sum(took) / len(took))
+
+
+def _write_outcome(outcome: Outcome | None) -> dict[str, str] | None:
+    if outcome is None:
+        return None
+    words = {"message": outcome.message[:MESSAGE_LENGTH]} if outcome.message else {}
+    return {"phase": str(outcome.phase), "reason": str(outcome.reason), **words}
+
+
+def _read_outcome(outcome: Mapping[str, str] | None) -> Outcome | None:
+    if outcome is None:
+        return None
+    return Outcome(FlowPhase(outcome["phase"]), outcome["reason"], outcome.get("message", ""))
 
 
 def _condition(
@@ -154,6 +172,17 @@ def _condition(
 def _beginning(ledger: Ledger) -> Instant:
     """What the times in `alike` count from."""
     return ledger.started or ledger.finished or 0.0
+
+
+def _write_steps(flow: CompiledFlow, ledger: Ledger) -> Iterator[dict[str, Any]]:
+    end = flow.handlers.start
+    names, records = flow.graph.names[:end], ledger.steps[:end]
+    for name, record, others in gather(names, records, _beginning(ledger)):
+        yield {**_write_step(name, record), **({"alike": others} if others else {})}
+
+
+def _write_handler(name: str, record: StepRecord) -> dict[str, Any]:
+    return {**_write_step(name, record), "onExit": True}
 
 
 def _write_step(name: str, record: StepRecord) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from typing import Any
 from jobflows.api import jsonpath
 from jobflows.api.placeholders import substitute
 from jobflows.engine.flow import CompiledFlow, CompiledStep
-from jobflows.engine.ledger import StepPhase, StepRecord
+from jobflows.engine.ledger import Ledger, StepPhase, StepRecord
 from jobflows.engine.times import rfc3339
 
 
@@ -95,4 +95,16 @@ def step_document(record: StepRecord) -> dict[str, Any]:
         "startTime": rfc3339(record.started),
         "completionTime": rfc3339(record.finished),
         "outputs": dict(record.outputs),
+    }
+
+
+def outcome_document(ledger: Ledger) -> dict[str, str]:
+    """What an exit handler can see of the flow."""
+    outcome = ledger.outcome
+    if outcome is None:
+        return {}
+    return {
+        "phase": str(outcome.phase),
+        "reason": str(outcome.reason),
+        "message": outcome.message,
     }

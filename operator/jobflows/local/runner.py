@@ -49,6 +49,9 @@ GATHER = 0.02
 GATHER_COSTS = 10
 """The same, as a multiple of what the last plan took: it takes longer the larger the flow is."""
 
+HANDLERS_SECONDS = 60.0
+"""How long exit handlers may take after a signal; who sent it wants the run to end."""
+
 Approver = Callable[[str, str], Awaitable[bool]]
 """Asks a person: (step, message) -> approved."""
 
@@ -105,6 +108,7 @@ class LocalRunner:
         self._hungry = asyncio.Event()
         self._plan_cost = 0.0
         self._stop: StopRequest | None = None
+        self._patience: asyncio.TimerHandle | None = None
         self._error: BaseException | None = None
 
     async def run(self) -> Ledger:
@@ -133,8 +137,11 @@ class LocalRunner:
         return self._journal.problem
 
     def stop(self, words: str) -> None:
-        """End the run cleanly: what runs gets its grace period, and is on record as failed."""
+        """End the run cleanly: what runs gets its grace period, then exit handlers run."""
         self._end_by(StopRequest(StopMode.STOP, words))
+        late = f"{words}; exit handlers took longer than {HANDLERS_SECONDS:.0f} s"
+        loop = asyncio.get_running_loop()
+        self._patience = loop.call_later(HANDLERS_SECONDS, self.terminate, late)
 
     def terminate(self, words: str) -> None:
         """End everything that runs at once."""
@@ -255,6 +262,8 @@ class LocalRunner:
             attempt.kill()
         for question in self._questions.values():
             question.cancel()
+        if self._patience is not None:
+            self._patience.cancel()
         if self._tasks:
             await asyncio.wait(self._tasks)
         self._journal.flush()

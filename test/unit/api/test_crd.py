@@ -64,6 +64,7 @@ def test_objects_that_pass_through_keep_their_fields() -> None:
         ".spec.resourceTemplates.configMapTemplates[]",
         ".spec.templates[].template",
         ".spec.steps[].template",
+        ".spec.onExit[].template",
     }
 
 

@@ -45,6 +45,7 @@ RUNS = {
         ["--param", "greeting=Servus"],
         {"choose": "Succeeded 1", "greet": "Succeeded 1"},
     ),
+    "on-exit": ([], {"work": "Succeeded 1", "tidy": "Succeeded 1", "complain": "Skipped"}),
     "templates": (
         ["--param", "day=2026-02-01"],
         {
@@ -61,6 +62,7 @@ LOGS = {
     "retries": ("flaky", "attempt 3: connected\n"),
     "conditional": ("repair", "repairing 3 errors\n"),
     "parameters": ("greet", "Servus, Ada!\n"),
+    "on-exit": ("tidy", "tidied up after Succeeded\n"),
     "templates": ("both", "counting both of 2026-02-01 on 2026-02-01\n"),
 }
 

@@ -69,6 +69,7 @@ def _meaning(flow: JobFlow, spelling: Spelling) -> Iterator[Problem]:
     demands: list[order.Demand] = []
     yield from names.flow_name(flow)
     yield from names.step_names(flow)
+    yield from names.shared_names(flow)
     yield from names.parameter_names(flow)
     yield from graph.dependencies(flow, steps)
     yield from graph.cycles(flow, steps)

@@ -9,6 +9,7 @@ from jobflows.api.model import JobFlow
 from jobflows.api.spec import StepTemplate
 from jobflows.api.validation.graph import StepGraph, unknown_step
 from jobflows.api.validation.order import Demand
+from jobflows.api.validation.places import is_handler, places
 from jobflows.api.validation.problems import Path, Problem, listed
 
 EXAMPLE = "Write always, never, or a comparison such as steps.extract.phase == 'Succeeded'"
@@ -28,10 +29,10 @@ def conditions(flow: JobFlow, graph: StepGraph, demands: list[Demand]) -> Iterat
     """Parse each `when`; the steps it reads go to `demands`, to be checked for their order."""
     parameters = {parameter.name for parameter in flow.spec.parameters}
     templates = cascade.by_name(flow.spec.templates)
-    for index, step in enumerate(flow.spec.steps):
+    for index, (base, step) in enumerate(places(flow)):
         if step.when is None:
             continue
-        path: Path = ("spec", "steps", index, "when")
+        path: Path = (*base, "when")
         try:
             expression = Expression.parse(step.when)
         except ExpressionError as error:
@@ -57,12 +58,15 @@ def conditions(flow: JobFlow, graph: StepGraph, demands: list[Demand]) -> Iterat
                 if own
                 else graph.spelling.did_you_mean(name, parameters) or _declare(parameters),
             )
-        if not read.steps and not read.parameters and expression.constant is None:
+        if read.flow and not is_handler(flow, index):
+            words = f"flow.{min(read.flow)} is known when all steps are done, to exit handlers only"
+            yield Problem(path, words, "Look at the steps before this one, or use spec.onExit")
+        if not (read.steps or read.parameters or read.flow) and expression.constant is None:
             yield from _constant(path, expression)
 
 
 def _outputs(flow: JobFlow, templates: dict[str, StepTemplate], index: int) -> set[str]:
-    step = flow.spec.steps[index]
+    step = flow.spec.all_steps[index]
     return {output.name for output in cascade.outputs(templates.get(step.template_ref or ""), step)}
 
 

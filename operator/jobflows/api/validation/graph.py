@@ -1,7 +1,7 @@
 """The graph of a flow: dependencies that exist, and no cycles. Linear in steps and edges.
 
-Works on indexes into `spec.steps`. The engine has its own, richer graph in `jobflows.dag`; this one
-only has to tell a good graph from a bad one, and what is bad about it.
+Works on indexes into `spec.all_steps`. The engine has its own, richer graph in `jobflows.dag`; this
+one only has to tell a good graph from a bad one, and what is bad about it.
 """
 
 from collections import deque
@@ -9,7 +9,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from jobflows.api.model import JobFlow
-from jobflows.api.validation.problems import Problem, Spelling, listed
+from jobflows.api.validation.places import is_handler, places
+from jobflows.api.validation.problems import Path, Problem, Spelling, listed
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +51,7 @@ class StepGraph:
 
 def build(flow: JobFlow, spelling: Spelling) -> StepGraph:
     """Index the dependencies that exist; unknown ones and self-dependencies are left out."""
-    steps = flow.spec.steps
+    steps = flow.spec.all_steps
     index: dict[str, int] = {}
     for number, step in enumerate(steps):
         index.setdefault(step.name, number)
@@ -82,17 +83,27 @@ def _topological_order(parents: Sequence[Sequence[int]]) -> list[int]:
 
 def dependencies(flow: JobFlow, graph: StepGraph) -> Iterator[Problem]:
     """Each dependency names another step, once."""
-    for number, step in enumerate(flow.spec.steps):
+    for number, (base, step) in enumerate(places(flow)):
         seen: set[str] = set()
         for place, name in enumerate(step.dependencies):
-            path = ("spec", "steps", number, "dependencies", place)
+            path = (*base, "dependencies", place)
             if name == step.name:
                 yield Problem(path, f"step '{name}' depends on itself", "Remove this dependency")
             elif name not in graph.index:
                 yield Problem(path, f"there is no step '{name}'", unknown_step(name, graph))
+            elif is_handler(flow, graph.index[name]) != is_handler(flow, number):
+                yield _across(path, name, is_handler(flow, number))
             elif name in seen:
                 yield Problem(path, f"'{name}' is listed twice", "Remove one of them")
             seen.add(name)
+
+
+def _across(path: Path, name: str, from_handler: bool) -> Problem:
+    if from_handler:
+        words = f"'{name}' is no exit handler, and exit handlers start after all other steps"
+        return Problem(path, words, "Remove this dependency")
+    words = f"'{name}' is an exit handler, which starts after all other steps"
+    return Problem(path, words, f"Move '{name}' to spec.steps, or remove this dependency")
 
 
 def unknown_step(name: str, graph: StepGraph) -> str:
@@ -109,14 +120,14 @@ def cycles(flow: JobFlow, graph: StepGraph) -> Iterator[Problem]:
         return
     for cycle in _cycles(graph):
         start = cycle[0]
-        step = flow.spec.steps[start]
-        names = [flow.spec.steps[number].name for number in cycle]
+        base, step = places(flow)[start]
+        names = [flow.spec.all_steps[number].name for number in cycle]
         place = step.dependencies.index(names[1])
         shown = [*names, names[0]]
         if len(shown) > 12:
             shown = [*shown[:6], f"… {len(shown) - 11} more …", *shown[-5:]]
         yield Problem(
-            ("spec", "steps", start, "dependencies", place),
+            (*base, "dependencies", place),
             f"these steps wait for each other: {' -> '.join(shown)}",
             "Remove one of these dependencies (a -> b means that a depends on b)",
         )

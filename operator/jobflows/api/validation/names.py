@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from jobflows.api.model import JobFlow
 from jobflows.api.parameters import NAME_LENGTH, NAME_PATTERN
 from jobflows.api.spec import STEP_NAME_LENGTH, STEP_NAME_PATTERN, Step, StepTemplate
+from jobflows.api.validation.places import places
 from jobflows.api.validation.problems import Path, Problem
 
 NAME_MAX = 253
@@ -46,6 +47,7 @@ def step_names(flow: JobFlow) -> Iterator[Problem]:
     """Each step, and each template, has a valid name of its own."""
     lists: tuple[tuple[str, str, Sequence[Step | StepTemplate]], ...] = (
         ("steps", "step", flow.spec.steps),
+        ("onExit", "step", flow.spec.on_exit),
         ("templates", "template", flow.spec.templates),
     )
     for key, what, named in lists:
@@ -54,6 +56,15 @@ def step_names(flow: JobFlow) -> Iterator[Problem]:
         yield from duplicates(
             ("spec", key), (item.name for item in named), what, "Rename one of them"
         )
+
+
+def shared_names(flow: JobFlow) -> Iterator[Problem]:
+    """An exit handler has no name of a step: they would have the same Jobs."""
+    taken = {step.name: index for index, step in enumerate(flow.spec.steps)}
+    for index, handler in enumerate(flow.spec.on_exit):
+        if handler.name in taken:
+            words = f"step '{handler.name}' exists already as steps[{taken[handler.name]}]"
+            yield Problem(("spec", "onExit", index, "name"), words, "Rename one of them")
 
 
 def _label(path: Path, name: str) -> Iterator[Problem]:
@@ -79,8 +90,7 @@ def parameter_names(flow: JobFlow) -> Iterator[Problem]:
     """Parameters have valid names, unique in the flow or in their step."""
     spec = flow.spec
     yield from _parameters(("spec", "parameters"), (p.name for p in spec.parameters))
-    for index, step in enumerate(spec.steps):
-        base: Path = ("spec", "steps", index)
+    for base, step in places(flow):
         yield from _parameters(
             (*base, "inputs", "parameters"), (p.name for p in step.inputs.parameters)
         )

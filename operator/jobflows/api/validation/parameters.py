@@ -6,10 +6,18 @@ from typing import Any
 from jobflows.api.jsonpath import CURE, JSONPathError, compile_path, split_step_path
 from jobflows.api.model import JobFlow
 from jobflows.api.parameters import InputParameter, OutputParameter
-from jobflows.api.placeholders import CONTEXT, find, find_arguments, find_context, malformed
+from jobflows.api.placeholders import (
+    CONTEXT,
+    find,
+    find_arguments,
+    find_context,
+    find_outcome,
+    malformed,
+)
 from jobflows.api.spec import Step
 from jobflows.api.validation.graph import StepGraph, unknown_step
 from jobflows.api.validation.order import Demand
+from jobflows.api.validation.places import places
 from jobflows.api.validation.problems import Path, Problem, Spelling, listed
 
 ELSEWHERE = "Use it in command, args or env[].value of a container, nowhere else"
@@ -17,8 +25,7 @@ ELSEWHERE = "Use it in command, args or env[].value of a container, nowhere else
 
 def sources(flow: JobFlow, graph: StepGraph, demands: list[Demand]) -> Iterator[Problem]:
     """Inputs and outputs have exactly one source, and its path can be read."""
-    for index, step in enumerate(flow.spec.steps):
-        base: Path = ("spec", "steps", index)
+    for index, (base, step) in enumerate(places(flow)):
         for number, parameter in enumerate(step.inputs.parameters):
             path = (*base, "inputs", "parameters", number)
             yield from _one_source(path, parameter)
@@ -82,8 +89,7 @@ def _path(path: Path, text: str) -> Iterator[Problem]:
 def placeholders(flow: JobFlow, spelling: Spelling) -> Iterator[Problem]:
     """Each placeholder in a step's strings names a parameter that can be used there."""
     shared = {parameter.name for parameter in flow.spec.parameters}
-    for index, step in enumerate(flow.spec.steps):
-        base: Path = ("spec", "steps", index)
+    for base, step in places(flow):
         known = shared | {parameter.name for parameter in step.inputs.parameters}
         by_kubelet = read_by_kubelet(step)
         for path, text in _strings(base, step):
@@ -154,10 +160,19 @@ def check_string(
         for name in dict.fromkeys(find_context(text)):
             problem = f"{{{{ {name} }}}} is known to the step's Job only"
             yield Problem(path, problem, "Use it in the step's template or metadata")
+    yield from _outcomes(path, text)
     for fragment in malformed(text):
         known_facts = ", ".join(CONTEXT)
         cure = f"Write {{{{ parameters.name }}}} or one of {known_facts}, without functions"
         yield Problem(path, f"'{fragment}' is not a placeholder", cure)
+
+
+def _outcomes(path: Path, text: str) -> Iterator[Problem]:
+    """The outcome is known to the Jobs of exit handlers; a shared template may be one of theirs."""
+    known = path[1] in ("onExit", "templates") and path[3] in ("template", "metadata", "arguments")
+    for name in () if known else dict.fromkeys(find_outcome(text)):
+        problem = f"{{{{ {name} }}}} is known to the Jobs of exit handlers only"
+        yield Problem(path, problem, "Use it in the template or metadata of a step of spec.onExit")
 
 
 def _declare(known: set[str]) -> str:

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from jobflows.api.durations import DAY, format_duration
 from jobflows.api.model import JobFlow
 from jobflows.api.policy import Backoff, RetryPolicy
+from jobflows.api.validation.places import places
 from jobflows.api.validation.problems import Path, Problem
 
 LONGEST = 30 * DAY
@@ -24,9 +25,9 @@ def _policies(flow: JobFlow) -> Iterator[tuple[Path, RetryPolicy]]:
     for index, template in enumerate(spec.templates):
         if template.retry_policy is not None:
             yield ("spec", "templates", index, "retryPolicy"), template.retry_policy
-    for index, step in enumerate(spec.steps):
+    for path, step in places(flow):
         if step.retry_policy is not None:
-            yield ("spec", "steps", index, "retryPolicy"), step.retry_policy
+            yield (*path, "retryPolicy"), step.retry_policy
 
 
 def _backoff(path: Path, backoff: Backoff) -> Iterator[Problem]:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from itertools import chain
 
 from jobflows.api.model import JobFlow
-from jobflows.api.placeholders import find, find_arguments
+from jobflows.api.placeholders import find, find_arguments, find_outcome
 from jobflows.api.spec import Step, StepTemplate
 from jobflows.api.validation.parameters import (
     ELSEWHERE,
@@ -18,6 +18,7 @@ from jobflows.api.validation.parameters import (
     leaves,
     read_by_kubelet,
 )
+from jobflows.api.validation.places import places
 from jobflows.api.validation.problems import Path, Problem, Spelling, dotted, listed
 
 
@@ -51,7 +52,7 @@ def shared_templates(flow: JobFlow, spelling: Spelling) -> Iterator[Problem]:
     for index, template in enumerate(flow.spec.templates):
         templates.setdefault(template.name, Shared.read(index, template))
     inputs: dict[str, set[str]] = {}
-    for step in flow.spec.steps:
+    for step in flow.spec.all_steps:
         if step.template_ref is not None:
             own = inputs.setdefault(step.template_ref, set())
             own.update(parameter.name for parameter in step.inputs.parameters)
@@ -59,8 +60,7 @@ def shared_templates(flow: JobFlow, spelling: Spelling) -> Iterator[Problem]:
         known = {*declared, *inputs.get(name, shared.parameters)}
         for path, text in shared.strings:
             yield from check_string(path, text, known, {}, spelling)
-    for index, step in enumerate(flow.spec.steps):
-        path = ("spec", "steps", index)
+    for path, step in places(flow):
         if step.template_ref is None:
             if step.arguments:
                 yield Problem(
@@ -74,8 +74,20 @@ def shared_templates(flow: JobFlow, spelling: Spelling) -> Iterator[Problem]:
             )
         else:
             shared = templates[step.template_ref]
+            yield from _outcome(path, shared)
             yield from _arguments(path, step, shared, spelling)
             yield from _parameters(path, step, shared, inputs[step.template_ref] - declared)
+
+
+def _outcome(path: Path, shared: Shared) -> Iterator[Problem]:
+    if path[1] == "onExit":
+        return
+    for where, text in shared.strings:
+        for name in find_outcome(text):
+            words = f"the template has {{{{ {name} }}}} in {dotted(where)}, for exit handlers only"
+            cure = "Use another template, or move the step to spec.onExit"
+            yield Problem((*path, "templateRef"), words, cure)
+            return
 
 
 def _arguments(path: Path, step: Step, shared: Shared, spelling: Spelling) -> Iterator[Problem]:

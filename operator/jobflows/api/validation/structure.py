@@ -92,7 +92,7 @@ def read(document: Mapping[Any, Any], spelling: Spelling) -> tuple[JobFlow | Non
     return salvage(document, details), [_problem(detail, spelling) for detail in details]
 
 
-_INDISPENSABLE = ("name", "steps", "templates", "spec", "metadata", "apiVersion", "kind")
+_INDISPENSABLE = ("name", "steps", "onExit", "templates", "spec", "metadata", "apiVersion", "kind")
 
 
 def salvage(document: Mapping[Any, Any], details: list[ErrorDetails]) -> JobFlow | None:

@@ -10,6 +10,7 @@ from typing import Any
 
 from jobflows.api.model import JobFlow
 from jobflows.api.spec import Step
+from jobflows.api.validation.places import places
 from jobflows.api.validation.problems import Path, Problem
 from jobflows.api.validation.resources import resources
 
@@ -42,8 +43,7 @@ def job_templates(flow: JobFlow) -> Iterator[Problem]:
     for index, shared in enumerate(flow.spec.templates):
         part = Part(("spec", "templates", index, "template"), shared.template)
         yield from _job(part, pod_failure_policy=never)
-    for index, step in enumerate(flow.spec.steps):
-        path: Path = ("spec", "steps", index)
+    for path, step in places(flow):
         if step.type == "Manual":
             yield from _manual(path, step)
         elif step.template is None:
