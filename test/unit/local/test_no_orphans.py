@@ -7,6 +7,7 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
@@ -16,12 +17,12 @@ from unit.local.local_runs import alive, document, step
 ROOT = Path(__file__).parents[3]
 
 
-def start(tmp_path: Path, script: str, *, trap: str = ":") -> subprocess.Popen[str]:
+def start(tmp_path: Path, script: str, *, trap: str = ":", **spec: Any) -> subprocess.Popen[str]:
     """`jobflow run` of one step in a process of its own, once the step runs and has its trap."""
     file = tmp_path / "flow.yaml"
     ready = tmp_path / "ready"
     main = step("a", f"{trap}; touch {ready}; {script}")
-    file.write_text(yaml.safe_dump(document(main, step("b", dependencies=["a"]))))
+    file.write_text(yaml.safe_dump(document(main, step("b", dependencies=["a"]), **spec)))
     process = subprocess.Popen(
         [
             *(sys.executable, "-c", "from jobflows.cli.main import app; app()"),
@@ -58,6 +59,31 @@ def test_a_signal_stops_the_run_cleanly(tmp_path: Path, number: signal.Signals) 
     assert (tmp_path / "w" / "a" / "1" / "main.log").read_text() == "bye\n"
     assert '"phase": "Skipped", "reason": "Stopped"' in (tmp_path / "w/status.json").read_text()
     assert not alive(mark)
+
+
+TELL = step("tell", "echo {{ flow.phase }} {{ flow.reason }}")
+
+
+def test_exit_handlers_run_after_a_signal(tmp_path: Path) -> None:
+    process = start(tmp_path, "sleep 74.837 & wait", onExit=[TELL])
+    process.send_signal(signal.SIGTERM)
+    out, _ = process.communicate(timeout=30)
+    assert process.returncode == 130
+    assert "Failed: stopped by SIGTERM" in out
+    assert (tmp_path / "w" / "tell" / "1" / "main.log").read_text() == "Failed Stopped\n"
+
+
+def test_a_second_signal_ends_exit_handlers(tmp_path: Path) -> None:
+    tidies = tmp_path / "tidies"
+    hangs = step("tidy", f"touch {tidies}; sleep 75.837 & wait")
+    process = start(tmp_path, "sleep 74.838 & wait", onExit=[hangs])
+    process.send_signal(signal.SIGINT)
+    assert until(tidies.exists)
+    process.send_signal(signal.SIGINT)
+    out, _ = process.communicate(timeout=30)
+    assert process.returncode == 130
+    assert "Failed: terminated by SIGINT; the steps ended Failed: Stopped: " in out
+    assert not alive("75.837")
 
 
 def test_a_second_signal_kills_at_once(tmp_path: Path) -> None:
