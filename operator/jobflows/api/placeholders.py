@@ -30,9 +30,10 @@ _PLACEHOLDER = re.compile(
     rf"\{{\{{\s*\.?[Pp]arameters\.({_NAME})\s*\}}\}}|\$\{{\.?[Pp]arameters\.({_NAME})\}}"
     rf"|\{{\{{\s*({'|'.join(map(re.escape, (*CONTEXT, *OUTCOME)))}|arguments\.{_NAME})\s*\}}\}}"
 )
+_TASK = re.compile(r"\{\{\s*task\.([A-Za-z][A-Za-z0-9_]*)\s*\}\}")
 _START = re.compile(
     r"(?:\{\{-?\s*|\$\{\s*)\.?[Pp]arameters\b[^{}]{0,80}\}{0,2}"
-    r"|\{\{-?\s*(?:flow|step|arguments)\.[^{}]{0,80}\}{0,2}"
+    r"|\{\{-?\s*(?:flow|step|task|arguments)\.[^{}]{0,80}\}{0,2}"
 )
 
 
@@ -80,6 +81,30 @@ def pieces(text: str) -> Iterator[tuple[str, str]]:
     yield text[end:], ""
 
 
+def split_task(text: str) -> list[str]:
+    """Split `text` at `{{ task.x }}`: literal, name, literal, name, … literal; [] without any."""
+    if "{{" not in text:
+        return []
+    parts = _TASK.split(text)
+    return parts if len(parts) > 1 else []
+
+
+def inline_arguments(tree: Any, arguments: Mapping[str, str]) -> Any:
+    """Put the text of each argument that mentions a task in the place of its placeholder."""
+    texts = {f"{ARGUMENTS}{name}": text for name, text in arguments.items() if split_task(text)}
+    if not texts:
+        return tree
+    match tree:
+        case str():
+            return _PLACEHOLDER.sub(lambda match: texts.get(match[3] or "", match[0]), tree)
+        case dict():
+            return {key: inline_arguments(value, arguments) for key, value in tree.items()}
+        case list():
+            return [inline_arguments(value, arguments) for value in tree]
+        case _:
+            return tree
+
+
 def malformed(text: str) -> list[str]:
     """Return what starts like a placeholder but is none, such as `{{ parameters.x | upper }}`.
 
@@ -87,7 +112,8 @@ def malformed(text: str) -> list[str]:
     """
     if "{{" not in text and "${" not in text:
         return []
-    return [match[0] for match in _START.finditer(text) if not _PLACEHOLDER.match(match[0])]
+    starts = (match[0] for match in _START.finditer(text))
+    return [text for text in starts if not (_PLACEHOLDER.match(text) or _TASK.match(text))]
 
 
 def substitute(value: Any, values: Mapping[str, str]) -> Any:

@@ -4,6 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
+from jobflows.api.array import Array
 from jobflows.api.base import Flag, Model, Opaque, Rule, Seconds
 from jobflows.api.parameters import BY_NAME, Inputs, Outputs, Parameter
 from jobflows.api.policy import ExecutionPolicy, RetryPolicy
@@ -93,6 +94,9 @@ class Step(Model):
 
     arguments: dict[str, str] = Field(default_factory=dict)
     """Values for `{{ arguments.x }}` of the template named by templateRef; may contain `{{ parameters.y }}`, also of the step's inputs."""  # noqa: E501 - one sentence of kubectl explain
+
+    array: Array | None = None
+    """Runs the template many times: as Indexed Jobs, one for each batch of tasks."""
 
     inputs: Inputs = Inputs()
     """Values that enter the step."""

@@ -115,6 +115,63 @@ class Outcome(Model):
     """One sentence that says why."""
 
 
+class RunningTasks(Model):
+    """Tasks of an array that one Job has taken."""
+
+    attempt: Count
+    """Number of the attempt, and so of its Job."""
+
+    tasks: str
+    """Indexes, as ranges, of those that are not done."""
+
+
+class RetriedTasks(Model):
+    """Unfinished tasks that have failed before, and share how often."""
+
+    tasks: str
+    """Indexes, as ranges."""
+
+    retry_count: Count = 0
+    """Attempts after application failures."""
+
+    lost_count: Count = 0
+    """Attempts after preemption, eviction or node loss."""
+
+    next_retry_time: Time | None = None
+    """When the next attempt is due."""
+
+
+class TaskStatus(Model):
+    """Where the tasks of an array stand; indexes are written as ranges such as 0-4,7."""
+
+    total: Count
+    """Number of tasks."""
+
+    summary: str = ""
+    """Done of total, such as 7/10."""
+
+    succeeded: str | None = None
+    """Tasks that succeeded."""
+
+    failed: str | None = None
+    """Tasks that failed and have no retry left."""
+
+    skipped: str | None = None
+    """Tasks that never ran, because the tasks they follow failed."""
+
+    running: Annotated[
+        tuple[RunningTasks, ...],
+        Field(max_length=MAX_STEPS, json_schema_extra={"x-kubernetes-list-type": "atomic"}),
+    ] = ()
+    """Batches that run."""
+
+    retried: Annotated[
+        tuple[RetriedTasks, ...],
+        Field(max_length=MAX_STEPS, json_schema_extra={"x-kubernetes-list-type": "atomic"}),
+    ] = ()
+    """What unfinished tasks have behind them."""
+
+
 class StepStatus(Model):
     """Where one step stands."""
 
@@ -159,6 +216,9 @@ class StepStatus(Model):
 
     alike: str | None = None
     """In a flow of more than 500 steps: names of other steps of which the same is true, each with its own times, as `name@start+duration` in seconds from the flow's start, and its outputs; `~` stands for the name before up to its last dash."""  # noqa: E501 - one sentence of kubectl explain
+
+    tasks: TaskStatus | None = None
+    """Where the tasks of an array stand."""
 
 
 class Status(Model):

@@ -8,11 +8,13 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 
+from jobflows.api.array import TaskValues
 from jobflows.api.jsonpath import split_step_path
 from jobflows.api.placeholders import OUTCOME, substitute
 from jobflows.cli.documents import to_json_list, to_yaml
 from jobflows.cli.flowfile import compile_flow, read_flow
-from jobflows.engine import CompiledFlow, CompiledStep
+from jobflows.engine import CompiledFlow, CompiledStep, StartAttempt
+from jobflows.engine.batches import first_batch
 from jobflows.manifests.job import build_job
 from jobflows.manifests.resources import build_resources
 
@@ -71,9 +73,19 @@ def render(
 def _jobs(flow: CompiledFlow) -> list[tuple[CompiledStep, dict[str, Any] | None]]:
     steps = (flow.steps[index] for index in flow.graph.order)
     return [
-        (step, None if step.is_manual else build_job(flow, step.index, 1, _values(flow, step)))
+        (step, None if step.is_manual else build_job(flow, _first_start(flow, step)))
         for step in steps
     ]
+
+
+def _first_start(flow: CompiledFlow, step: CompiledStep) -> StartAttempt:
+    """The first attempt of a step; of an array the first batch, if nothing limits it."""
+    parameters = _values(flow, step)
+    if not step.is_array:
+        return StartAttempt(step.index, 1, parameters)
+    values = step.values or TaskValues(1, items=({"item": "<item>"},))
+    batch = first_batch(values)
+    return StartAttempt(step.index, 1, parameters, batch, values)
 
 
 def _values(flow: CompiledFlow, step: CompiledStep) -> Mapping[str, str]:

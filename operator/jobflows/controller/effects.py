@@ -134,9 +134,11 @@ class Effects:
 
     def _begin(self, state: FlowState, flow: CompiledFlow, action: StartAttempt) -> None:
         step = flow.steps[action.step].name
-        manifest = build_job(flow, action.step, action.number, action.parameters)
+        manifest = build_job(flow, action)
         ref = AttemptRef(manifest["metadata"]["name"])
-        request = Attempt(number=action.number, state=AttemptState.STARTING, ref=ref)
+        request = Attempt(
+            number=action.number, state=AttemptState.STARTING, ref=ref, tasks=action.tasks
+        )
         state.sightings.request(step, request, self._clock.now())
         task = asyncio.get_running_loop().create_task(
             self._start(state, flow, step, request, manifest)

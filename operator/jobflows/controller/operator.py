@@ -20,6 +20,7 @@ from jobflows.cluster.limiter import Limiter
 from jobflows.cluster.resources import JOBFLOWS, JOBS, PODS
 from jobflows.cluster.transport import Transport, TransportError
 from jobflows.controller.effects import BlockedError, Effects
+from jobflows.controller.evidence import EvidenceReader
 from jobflows.controller.flowstate import FlowState
 from jobflows.controller.measure import Census
 from jobflows.controller.metrics import Metrics, ReconcileResult
@@ -124,6 +125,7 @@ class Operator:
             clock=clock,
             wake=self._wake,
             look_up=self._look_up,
+            evidence=EvidenceReader(self._client),
         )
         loop_time = asyncio.get_running_loop().time
         metrics.watch_limiter(limiter)

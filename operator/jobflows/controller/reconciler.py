@@ -16,6 +16,7 @@ from jobflows.cluster.clock import Clock
 from jobflows.cluster.events import EventRecorder
 from jobflows.cluster.resources import JOBFLOWS, ObjectRef
 from jobflows.controller.effects import Effects
+from jobflows.controller.evidence import EvidenceReader
 from jobflows.controller.flowstate import FlowState
 from jobflows.controller.glance import glance_policy, glance_status, promises_job_ttl
 from jobflows.controller.measure import Census
@@ -73,6 +74,7 @@ class Reconciler:
         clock: Clock,
         wake: Callable[[str, Instant], None],
         look_up: Callable[[FlowState], Awaitable[None]],
+        evidence: EvidenceReader,
     ) -> None:
         self.cache: CompileCache[CompiledFlow] = CompileCache()
         self._world = world
@@ -85,6 +87,7 @@ class Reconciler:
         self._clock = clock
         self._wake = wake
         self._look_up = look_up
+        self._evidence = evidence
         self._rejection = Rejection(
             world=world,
             effects=effects,
@@ -115,6 +118,7 @@ class Reconciler:
         self._check_stop(state)
         before = state.ledger or Ledger()
         try:
+            await self._evidence.gather(state, now)
             answer = self._plan(state, flow, before, now)
             if _ends_something(answer, before):
                 await self._look_up(state)

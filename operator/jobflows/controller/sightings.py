@@ -11,6 +11,12 @@ from collections.abc import Mapping, Sequence
 
 from jobflows.engine import Attempt, AttemptState, CompiledFlow, Instant
 from jobflows.manifests.observe import observe_attempt
+from jobflows.manifests.observe_batch import (
+    Evidence,
+    failed_positions,
+    is_batch,
+    observe_batch,
+)
 from jobflows.manifests.records import JobRecord, PodRecord
 
 
@@ -24,6 +30,8 @@ class Sightings:
         self._pods: dict[str, dict[int, dict[str, PodRecord]]] = {}
         self._requests: dict[str, dict[int, Attempt]] = {}
         self._rechecks: dict[str, Instant] = {}
+        self._evidence: dict[str, dict[int, tuple[str, Mapping[int, Evidence]]]] = {}
+        """Why tasks failed, by step, attempt, (UID of its Job, position)."""
         self._changed: set[int] | None = None
         self._unknown: set[str] = set()
         self._flow: CompiledFlow | None = None
@@ -73,6 +81,7 @@ class Sightings:
         """A Job was added or changed, or is gone (None)."""
         if job is None:
             _drop(self.jobs, step, number)
+            _drop(self._evidence, step, number)
             return self._refresh(step, now)
         known = self.jobs.setdefault(step, {}).get(number)
         self.jobs[step][number] = job
@@ -106,6 +115,27 @@ class Sightings:
         """A request is answered: from now on its Job speaks for it."""
         _drop(self._requests, step, number)
         return self._refresh(step, now)
+
+    def unexplained(self) -> list[tuple[str, int, JobRecord]]:
+        """Batches with failed tasks of which nobody has read yet why: step, attempt, Job."""
+        return [
+            (step, number, job)
+            for step, jobs in self.jobs.items()
+            for number, job in jobs.items()
+            if is_batch(job)
+            and len(failed_positions(job)) > len(self._evidence_of(step, number, job))
+        ]
+
+    def explain(
+        self, step: str, number: int, job: JobRecord, evidence: Mapping[int, Evidence], now: Instant
+    ) -> None:
+        """Take in what was read about the failed tasks of a batch."""
+        self._evidence.setdefault(step, {})[number] = (job.metadata.uid, evidence)
+        self._refresh(step, now)
+
+    def _evidence_of(self, step: str, number: int, job: JobRecord) -> Mapping[int, Evidence]:
+        uid, evidence = self._evidence.get(step, {}).get(number, ("", {}))
+        return evidence if uid == job.metadata.uid else {}
 
     def take_changes(self, now: Instant) -> set[int] | None:
         """Steps with news since the last call; None when everything has to be looked at."""
@@ -152,9 +182,13 @@ class Sightings:
         requests = self._requests.get(step, {})
         found = []
         for number in sorted({*jobs, *pods, *requests}):
+            job = jobs.get(number)
+            if job is not None and is_batch(job):
+                found.append(observe_batch(number, job, self._evidence_of(step, number, job)))
+                continue
             attempt = observe_attempt(
                 number,
-                jobs.get(number),
+                job,
                 list(pods.get(number, {}).values()),
                 wants_output=wants_output,
                 now=now,
@@ -174,7 +208,12 @@ def _looks_the_same(old: PodRecord, new: PodRecord) -> bool:
 
 
 def _says_the_same(old: JobRecord, new: JobRecord) -> bool:
-    """Whether a Job's change is only its counting of pods, which `observe_attempt` never asks."""
+    """Whether a Job's change is only its counting of pods, which only a batch is asked for."""
+    if is_batch(new) and (
+        old.status.completedIndexes != new.status.completedIndexes
+        or old.status.failedIndexes != new.status.failedIndexes
+    ):
+        return False
     return (
         old.status.conditions == new.status.conditions
         and old.spec == new.spec
@@ -185,7 +224,8 @@ def _says_the_same(old: JobRecord, new: JobRecord) -> bool:
 def _drop(
     by_step: dict[str, dict[int, JobRecord]]
     | dict[str, dict[int, dict[str, PodRecord]]]
-    | dict[str, dict[int, Attempt]],
+    | dict[str, dict[int, Attempt]]
+    | dict[str, dict[int, tuple[str, Mapping[int, Evidence]]]],
     step: str,
     number: int,
 ) -> None:

@@ -15,6 +15,7 @@ from jobflows.engine.frontier import Frontier, blocks_dependents
 from jobflows.engine.ledger import FRESH, Instant, Ledger, Reason, StepPhase, StepRecord
 from jobflows.engine.observations import Attempt, AttemptState, Observations
 from jobflows.engine.plan import Action, Event, Plan, StopAttempt
+from jobflows.engine.tasks import Tasks
 
 
 class Draft:
@@ -93,6 +94,15 @@ class Draft:
         self.frontier.live.add(step)
         self.update(step, **changes)
 
+    def open_array(self, step: int, tasks: Tasks, **changes: Any) -> None:
+        """An array becomes live before any of its tasks; what follows task by task may, too."""
+        self.start(step, phase=StepPhase.RUNNING, tasks=tasks, started=self.now, **changes)
+        self.frontier.open.add(step)
+        for child in self.flow.graph.children[step]:
+            if step in self.flow.steps[child].index_parents:
+                self.frontier.unmet[child] -= 1
+                self._consider(child)
+
     def put_back(self, step: int, retry_at: Instant, **changes: Any) -> None:
         """A live step becomes pending again and waits for its next attempt.
 
@@ -111,6 +121,7 @@ class Draft:
         self, step: int, phase: StepPhase, reason: str, message: str, **changes: Any
     ) -> None:
         """A step becomes final, and what that means for the steps below it happens at once."""
+        opened = self.records[step].tasks is not None
         self.close(step, phase, reason, message, **changes)
         below = f"step {self.flow.graph.names[step]} did not succeed"
         if reason == Reason.DEPENDENCY_FAILED:
@@ -119,14 +130,21 @@ class Draft:
         for i in closed:  # grows while it is walked
             blocks = blocks_dependents(self.flow, i, self.records[i])
             for child in self.flow.graph.children[i]:
-                self.frontier.unmet[child] -= 1
+                if not (opened and i == step and i in self.flow.steps[child].index_parents):
+                    self.frontier.unmet[child] -= 1
                 if self.records[child].phase is not StepPhase.PENDING:
                     continue
                 if blocks:
                     self.close(child, StepPhase.SKIPPED, Reason.DEPENDENCY_FAILED, below)
                     closed.append(child)
-                elif self.frontier.unmet[child] == 0 and child not in self.frontier.doomed:
-                    self.frontier.ready.add(child)
+                else:
+                    self._consider(child)
+
+    def _consider(self, step: int) -> None:
+        """A pending step that waits for nothing any more is ready."""
+        pending = self.records[step].phase is StepPhase.PENDING
+        if pending and self.frontier.unmet[step] == 0 and step not in self.frontier.doomed:
+            self.frontier.ready.add(step)
 
     def stop_attempts(self, step: int) -> None:
         """Ask for the end of whatever still runs of a step."""
@@ -140,7 +158,11 @@ class Draft:
         frontier.ready.discard(step)
         frontier.live.discard(step)
         frontier.doomed.discard(step)
+        frontier.open.discard(step)
         fields = {"finished": self.now, "retry_at": None, **changes}
+        tasks = self.records[step].tasks
+        if tasks is not None:
+            fields["tasks"] = replace(tasks, batches={}, histories={})
         self.update(step, phase=phase, reason=reason, message=message, **fields)
         ttl = self.flow.steps[step].job_ttl
         if ttl is not None and any(attempt.was_created for attempt in self.attempts(step)):

@@ -6,9 +6,10 @@ Built once per generation from the validated model and cached; everything here i
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from jobflows.api import cascade
+from jobflows.api.array import TaskValues
 from jobflows.api.base import Opaque
 from jobflows.api.expressions import Expression
 from jobflows.api.model import JobFlow
@@ -40,6 +41,10 @@ class CompiledStep:
     job_ttl: float | None
     on_exit: bool = False
     """Whether it is an exit handler."""
+    values: TaskValues | None = None
+    """The tasks' values, unless they are found out by an earlier step."""
+    index_parents: frozenset[int] = frozenset()
+    """Arrays of which task i is waited for by task i only."""
 
     @property
     def name(self) -> str:
@@ -48,6 +53,10 @@ class CompiledStep:
     @property
     def is_manual(self) -> bool:
         return self.spec.type == "Manual"
+
+    @property
+    def is_array(self) -> bool:
+        return self.spec.array is not None
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,9 +94,11 @@ class CompiledFlow:
         spec = flow.spec
         templates = cascade.by_name(spec.templates)
         levels = _retry_policies(spec, templates)
+        graph = Graph.build((step.name, step.dependencies) for step in spec.all_steps)
         steps = tuple(
             _compile_step(spec, templates, levels, i, step) for i, step in enumerate(spec.all_steps)
         )
+        arrays = {step.index for step in steps if step.is_array}
         policy = spec.execution_policy
         rules = policy.pod_failure_policy
         return cls(
@@ -103,8 +114,8 @@ class CompiledFlow:
             parameters={parameter.name: parameter.value for parameter in spec.parameters},
             resources=spec.resource_templates,
             templates=templates,
-            graph=Graph.build((step.name, step.dependencies) for step in spec.all_steps),
-            steps=steps,
+            graph=graph,
+            steps=tuple(_follow(step, arrays, graph) for step in steps) if arrays else steps,
             handlers=range(len(spec.steps), len(steps)),
             steps_with_ttl=tuple(step.index for step in steps if step.job_ttl is not None),
         )
@@ -128,6 +139,7 @@ def _compile_step(
     index: int,
     step: Step,
 ) -> CompiledStep:
+    array = step.array
     shared = templates[step.template_ref] if step.template_ref is not None else None
     job = (shared.template if shared else step.template) or {}
     ttl = (job.get("spec") or {}).get("ttlSecondsAfterFinished")
@@ -142,4 +154,13 @@ def _compile_step(
         outputs=cascade.outputs(shared, step),
         job_ttl=float(ttl) if ttl is not None else None,
         on_exit=index >= len(spec.steps),
+        values=TaskValues.of(array) if array is not None and array.items_from is None else None,
     )
+
+
+def _follow(step: CompiledStep, arrays: set[int], graph: Graph) -> CompiledStep:
+    """Let the tasks of an array follow those of the arrays before it, if it asks for that."""
+    array = step.spec.array
+    if array is None or array.dependency_mode != "Index":
+        return step
+    return replace(step, index_parents=frozenset(arrays.intersection(graph.parents[step.index])))

@@ -22,7 +22,8 @@ class Frontier:
 
     `unmet[i]` counts dependencies that step i still waits for; `ready` are pending steps without
     unmet dependencies; `live` are running steps and those that wait for approval; `doomed` are
-    pending steps below a failure, to be skipped; `unfinished` counts all that is not final;
+    pending steps below a failure, to be skipped; `open` are arrays that run, and may have tasks to
+    start; `unfinished` counts all that is not final;
     `failures` counts failed steps that the flow does not tolerate; `retries` is the sum over all
     steps. Exit handlers are counted by themselves: `handlers` are those that are not final,
     `handler_failures` those that failed; their retries are their own. `timers` is a heap of
@@ -33,6 +34,7 @@ class Frontier:
     ready: Ready
     live: set[int]
     doomed: set[int]
+    open: set[int]
     timers: list[tuple[Instant, int]]
     unfinished: int
     failures: int
@@ -45,15 +47,20 @@ class Frontier:
     def of(cls, flow: CompiledFlow, records: Sequence[StepRecord]) -> Frontier:
         """Derive the frontier from scratch: after a restart, or an edit of the spec."""
         unmet = [0] * len(records)
-        self = cls(unmet, Ready(flow.graph), set(), set(), [], 0, 0, 0)
+        self = cls(unmet, Ready(flow.graph), set(), set(), set(), [], 0, 0, 0)
         for i, record in enumerate(records):
             self.count(flow, i, record)
             if record.phase.terminal:
                 continue
             above = [(p, records[p]) for p in flow.graph.parents[i]]
-            unmet[i] = sum(not parent.phase.terminal for _, parent in above)
+            unmet[i] = sum(is_unmet(flow, i, p, parent) for p, parent in above)
             if record.phase is not StepPhase.PENDING:
                 self.live.add(i)
+                if record.tasks is not None:
+                    self.open.add(i)
+                    for history in record.tasks.histories:
+                        if history.retry_at is not None:
+                            self.set_timer(history.retry_at, i)
                 continue
             if record.retry_at is not None:
                 self.set_timer(record.retry_at, i)
@@ -82,6 +89,7 @@ class Frontier:
             self.ready.copy(),
             self.live.copy(),
             self.doomed.copy(),
+            self.open.copy(),
             self.timers.copy(),
             self.unfinished,
             self.failures,
@@ -109,6 +117,13 @@ class Frontier:
     def next_moment(self) -> Instant | None:
         """The earliest timer."""
         return self.timers[0][0] if self.timers else None
+
+
+def is_unmet(flow: CompiledFlow, step: int, parent: int, record: StepRecord) -> bool:
+    """Whether `step` waits for `parent` as a whole. Tasks that follow tasks wait one by one."""
+    if parent in flow.steps[step].index_parents and record.tasks is not None:
+        return False
+    return not record.phase.terminal
 
 
 def is_failure(flow: CompiledFlow, step: int, record: StepRecord) -> bool:

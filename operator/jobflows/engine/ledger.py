@@ -17,6 +17,7 @@ from jobflows.api.status import FlowPhase, StepPhase
 
 if TYPE_CHECKING:
     from jobflows.engine.frontier import Frontier
+    from jobflows.engine.tasks import Tasks
 
 __all__ = [
     "FRESH",
@@ -71,6 +72,7 @@ class Reason(StrEnum):
     ON_EXIT_FAILED = "OnExitFailed"
     RESOURCE_CONFLICT = "ResourceConflict"
     FLOW_FINISHED = "FlowFinished"
+    TASKS_FAILED = "TasksFailed"
     STEP_FAILED = "StepFailed"
     COMPLETED = "Completed"
     INVALID = "Invalid"
@@ -106,6 +108,8 @@ class StepRecord:
     retry_at: Instant | None = None
     job: AttemptRef | None = None
     outputs: Mapping[str, str] = field(default_factory=dict)
+    tasks: Tasks | None = None
+    """What is decided about each task of an array, once it is open."""
 
 
 FRESH = StepRecord()

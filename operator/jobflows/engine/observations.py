@@ -10,6 +10,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from jobflows.engine.indexes import EMPTY, IndexSet
 from jobflows.engine.ledger import AttemptRef, FlowPhase, Instant
 
 
@@ -35,6 +36,17 @@ class Cause(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class TaskFailure:
+    """Tasks of a batch that failed in the same way."""
+
+    tasks: IndexSet
+    cause: Cause = Cause.APPLICATION
+    reason: str = ""
+    message: str = ""
+    exit_codes: Mapping[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Attempt:
     """One attempt of a step as it is seen now.
 
@@ -54,6 +66,12 @@ class Attempt:
     exit_codes: Mapping[str, int] = field(default_factory=dict)
     output: str | None = None
     recheck_at: Instant | None = None
+    tasks: IndexSet = EMPTY
+    """The tasks of an array that this attempt was made for."""
+    succeeded: IndexSet = EMPTY
+    """Those of them that have succeeded."""
+    failures: tuple[TaskFailure, ...] = ()
+    """Those of them that have failed."""
 
     @property
     def is_live(self) -> bool:
@@ -116,5 +134,7 @@ class Observations:
     peers: Sequence[Peer] = ()
     window: int | None = None
     """How many attempts one plan may start; the next plan goes on where this one ended."""
+    largest_batch: int = 10_000
+    """Most tasks of an array in one attempt."""
     resources_ready: bool = True
     resources_problem: str = ""

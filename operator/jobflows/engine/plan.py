@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from jobflows.api.array import TaskValues
+from jobflows.engine.indexes import EMPTY, IndexSet
 from jobflows.engine.ledger import Instant, Ledger
 from jobflows.engine.observations import Attempt
 
@@ -25,6 +27,10 @@ class StartAttempt:
     step: int
     number: int
     parameters: Mapping[str, str] = field(default_factory=dict)
+    tasks: IndexSet = EMPTY
+    """The tasks that it runs, for an array."""
+    values: TaskValues | None = None
+    """The values of all tasks of the array."""
 
 
 @dataclass(frozen=True, slots=True)

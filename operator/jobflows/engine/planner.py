@@ -7,7 +7,9 @@ or the clock gives it news.
 
 from __future__ import annotations
 
+from jobflows.engine.arrays import settle_arrays, take_in_array
 from jobflows.engine.attempts import take_in
+from jobflows.engine.batches import start_batches
 from jobflows.engine.concurrency import Admission, admit
 from jobflows.engine.draft import Draft
 from jobflows.engine.failfast import fail_fast
@@ -97,7 +99,10 @@ def _take_in_changes(draft: Draft, due: set[int]) -> None:
     else:
         steps = sorted({*(draft.seen.changed or ()), *due} - {-1})
     for i in steps:
-        if draft.records[i].phase is not StepPhase.PENDING_APPROVAL:
+        record = draft.records[i]
+        if record.tasks is not None and not record.phase.terminal:
+            take_in_array(draft, i)
+        elif record.phase is not StepPhase.PENDING_APPROVAL:
             take_in(draft, i)
     if draft.seen.approvals or due or draft.look_at_all:
         for i in sorted(draft.frontier.live):
@@ -112,6 +117,7 @@ def _advance(draft: Draft) -> None:
     """
     while True:
         _skip_doomed(draft)
+        settle_arrays(draft)
         if draft.ledger.outcome is None:
             _end_steps(draft)
         if draft.ledger.outcome is not None:
@@ -122,6 +128,7 @@ def _advance(draft: Draft) -> None:
             draft.actions.append(CreateResources())
             break
         if start_ready(draft):
+            start_batches(draft)
             break
     settle(draft)
 

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from itertools import islice
 
 from jobflows.api.expressions import ExpressionError
+from jobflows.engine.arrays import open_array
 from jobflows.engine.draft import Draft
 from jobflows.engine.flow import CompiledStep
 from jobflows.engine.ledger import Reason, StepPhase
@@ -29,17 +30,17 @@ APPROVED_PREFIX = "approved.workflow.kube-zen.io/"
 def start_ready(draft: Draft) -> bool:
     """Move every ready step on as far as it can go now; longest remaining path first.
 
-    Nothing is started, and the answer is False, when a step has ended instead: that may make other
-    steps ready, or be a reason to start none.
+    Nothing is started, and the answer is False, when a step has ended instead, or an array begun:
+    that may make other steps ready, or be a reason to start none.
     """
     if draft.flow.suspend and not draft.closing:
         return True
     if draft.closing and _steps_still_run(draft):
         return True
-    before = draft.unfinished
+    before = draft.unfinished, len(draft.frontier.open)
     candidates = (start for i in _in_order(draft) if (start := _start(draft, i)) is not None)
     starts = list(islice(candidates, draft.seen.window))
-    if draft.unfinished < before:
+    if (draft.unfinished, len(draft.frontier.open)) != before:
         return False
     draft.actions.extend(starts)
     return True
@@ -95,6 +96,9 @@ def _start(draft: Draft, i: int) -> StartAttempt | None:
     except ValueUnavailableError as error:
         draft.finish(i, StepPhase.FAILED, Reason.INPUT_INVALID, str(error))
         draft.event(Reason.INPUT_INVALID, str(error), i, warning=True)
+        return None
+    if step.is_array:
+        open_array(draft, step)
         return None
     return StartAttempt(i, record.attempt + 1, parameters)
 

@@ -24,6 +24,7 @@ from jobflows.engine.ledger import (
     StepPhase,
     StepRecord,
 )
+from jobflows.engine.task_status import read_tasks, write_tasks
 from jobflows.engine.times import parse_rfc3339, rfc3339
 
 MESSAGE_LENGTH = 1024
@@ -207,6 +208,8 @@ def _write_step(name: str, record: StepRecord) -> dict[str, Any]:
         step["jobRef"] = {"name": record.job.name, "uid": record.job.uid}
     if record.outputs:
         step["outputs"] = dict(record.outputs)
+    if record.tasks is not None:
+        step["tasks"] = write_tasks(record.tasks)
     return step
 
 
@@ -225,4 +228,5 @@ def _read_step(step: Mapping[str, Any]) -> StepRecord:
         retry_at=parse_rfc3339(step.get("nextRetryTime")),
         job=AttemptRef(job["name"], job.get("uid", "")) if job else None,
         outputs=step.get("outputs") or {},
+        tasks=read_tasks(step["tasks"]) if step.get("tasks") else None,
     )

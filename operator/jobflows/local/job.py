@@ -117,7 +117,7 @@ class JobAttempt:
 
     def _refuse_what_only_a_cluster_does(self) -> None:
         for name in _REFUSED:
-            if self._spec.get(name) is not None:
+            if self._spec.get(name) is not None and self._spec.get("completions") != 1:
                 raise UnavailableError(f"spec.{name}", "needs a cluster", "Leave it out")
 
     async def _run_pods(self) -> None:
@@ -159,7 +159,7 @@ class JobAttempt:
         verdict = judge_pod(self._spec.get("podFailurePolicy"), result.exit_codes)
         if verdict is PodVerdict.COUNT:
             self._failures += 1
-        limit = self._spec.get("backoffLimit", 6)
+        limit = self._spec.get("backoffLimitPerIndex", self._spec.get("backoffLimit", 6))
         if verdict is PodVerdict.FAIL_JOB or self._failures > limit or self._stopped.is_set():
             self._failed = self._failed or result
             self.stop()

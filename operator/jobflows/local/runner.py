@@ -99,7 +99,8 @@ class LocalRunner:
         )
         self._attempts: dict[int, Sequence[Attempt]] = {}
         self._changed: set[int] = set()
-        self._live: dict[int, JobAttempt] = {}
+        self._live: dict[tuple[int, int], JobAttempt] = {}
+        """Attempts that run, by step and number."""
         self._ready: deque[StartAttempt] = deque()
         self._approvals: dict[str, bool] = {}
         self._questions: dict[str, asyncio.Task[None]] = {}
@@ -162,6 +163,7 @@ class LocalRunner:
             approvals=self._approvals,
             stop=self._stop,
             window=max(0, self._parallelism - len(self._live)) + AHEAD,
+            largest_batch=1,  # one process after the other is as cheap here as all at once
         )
         self._changed = set()
         return plan(self.flow, self.ledger, seen, self._clock())
@@ -185,35 +187,37 @@ class LocalRunner:
         """Start what is ready while there is room."""
         while self._ready and len(self._live) < self._parallelism:
             start = self._ready.popleft()
-            if start.step not in self._live:
+            if (start.step, start.number) not in self._live:
                 self._start(start)
         if not self._ready:
             self._hungry.set()
 
     def _start(self, start: StartAttempt) -> None:
-        job = build_job(self.flow, start.step, start.number, start.parameters)
+        job = build_job(self.flow, start)
         name = self.flow.graph.names[start.step]
         attempt = JobAttempt(name, start.number, job, self._around, created=self._clock())
-        self._live[start.step] = attempt
-        self._show(start.step, attempt.running)
-        self._spawn(self._follow(start.step, attempt))
+        self._live[start.step, start.number] = attempt
+        self._show(start.step, replace(attempt.running, tasks=start.tasks))
+        self._spawn(self._follow(start, attempt))
 
-    async def _follow(self, step: int, attempt: JobAttempt) -> None:
+    async def _follow(self, start: StartAttempt, attempt: JobAttempt) -> None:
         outcome = await attempt.run()
-        del self._live[step]
-        self._show(step, outcome)
+        del self._live[start.step, start.number]
+        self._show(start.step, replace(outcome, tasks=start.tasks))
         self._fill()
 
     def _stop_attempt(self, attempt: Attempt) -> None:
-        for step, live in self._live.items():
+        for (step, _), live in self._live.items():
             if live.running.ref == attempt.ref:
                 live.stop()
                 self._show(step, replace(attempt, state=AttemptState.STOPPING))
                 return
 
     def _show(self, step: int, attempt: Attempt) -> None:
-        """The engine gets to see the newest attempt of a step; older ones are gone by then."""
-        self._attempts[step] = (attempt,)
+        """The engine gets to see what lives and what has just ended of a step."""
+        others = (a for a in self._attempts.get(step, ()) if a.number != attempt.number)
+        kept = [a for a in others if a.is_live or step in self._changed]
+        self._attempts[step] = sorted([*kept, attempt], key=lambda a: a.number)
         self._changed.add(step)
         self._news.set()
 

@@ -16,12 +16,16 @@ API server and its controllers for every attempt.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
-from jobflows.api.placeholders import CONTEXT, substitute
+from jobflows.api.array import TaskValues
+from jobflows.api.placeholders import CONTEXT, inline_arguments, substitute
 from jobflows.api.policy import PodFailureRule
-from jobflows.engine import CompiledFlow
+from jobflows.engine import CompiledFlow, StartAttempt
+from jobflows.engine.indexes import IndexSet
 from jobflows.manifests import labels
+from jobflows.manifests.batch import give_tasks, index_job
 from jobflows.manifests.parameters import (
     Referenced,
     argument_values,
@@ -36,46 +40,54 @@ from jobflows.manifests.resources import (
 )
 
 
-def build_job(
-    flow: CompiledFlow, step: int, attempt: int, parameters: Mapping[str, str]
-) -> dict[str, Any]:
-    """Return the manifest of attempt `attempt` (1 is the first) of step `step` (its index).
-
-    `parameters` are the step's values by name, as the plan resolved them.
-    """
-    compiled = flow.steps[step]
+def build_job(flow: CompiledFlow, start: StartAttempt) -> dict[str, Any]:
+    """Return the manifest of the attempt that a plan asks for."""
+    compiled, tasks = flow.steps[start.step], start.tasks
     spec, template = compiled.spec, compiled.template
     job_spec: dict[str, Any] = dict(template.get("spec") or {})
     job_spec.pop("ttlSecondsAfterFinished", None)
     pod: dict[str, Any] = dict(job_spec.get("template") or {})
-    values = {**parameters, **_context(flow, spec.name, attempt)}
+    values = {**start.parameters, **_context(flow, spec.name, start.number)}
     values |= argument_values(spec.arguments, values)
     marks = {
         **flow_labels(flow),
         labels.STEP: spec.name,
-        labels.ATTEMPT: str(attempt),
+        labels.ATTEMPT: str(start.number),
     }
     maps = config_map_names(flow.name, flow.resources)
-    references = referenced_parameters(spec.inputs.parameters, maps)
+    filling = _Filling(
+        values,
+        referenced_parameters(spec.inputs.parameters, maps),
+        maps,
+        claim_names(flow.name, flow.resources),
+        spec.arguments,
+        tasks,
+        start.values,
+    )
     pod_metadata = substitute(pod.get("metadata") or {}, values)
+    pod_marks = {k: v for k, v in marks.items() if not tasks or k != labels.MANAGED_BY}
     pod["metadata"] = {
         **pod_metadata,
-        "labels": {**(pod_metadata.get("labels") or {}), **marks},
+        "labels": {**(pod_metadata.get("labels") or {}), **pod_marks},
     }
-    pod["spec"] = _pod_spec(flow, pod.get("spec") or {}, values, references, spec.arguments)
+    pod["spec"] = _pod_spec(pod.get("spec") or {}, filling)
     job_spec = {
         **substitute({k: v for k, v in job_spec.items() if k != "template"}, values),
         "template": pod,
     }
+    if tasks:
+        index_job(job_spec, tasks, compiled.timeout)
     _settle_failure_policy(flow, job_spec)
     metadata = substitute(template.get("metadata") or {}, values)
     own = substitute(spec.metadata.model_dump(), values)
     annotations = {**(metadata.get("annotations") or {}), **own["annotations"]}
+    if tasks:
+        annotations[labels.TASKS] = str(tasks)
     return {
         "apiVersion": "batch/v1",
         "kind": "Job",
         "metadata": {
-            "name": labels.job_name(flow.name, spec.name, attempt),
+            "name": labels.job_name(flow.name, spec.name, start.number),
             "namespace": flow.namespace,
             "labels": {**(metadata.get("labels") or {}), **own["labels"], **marks},
             **({"annotations": annotations} if annotations else {}),
@@ -90,30 +102,40 @@ def _context(flow: CompiledFlow, step: str, attempt: int) -> dict[str, str]:
     return dict(zip(CONTEXT, facts, strict=True))
 
 
-def _pod_spec(
-    flow: CompiledFlow,
-    template: Mapping[str, Any],
-    values: Mapping[str, str],
-    references: Mapping[str, Referenced],
-    arguments: Mapping[str, str],
-) -> dict[str, Any]:
+@dataclass(frozen=True, slots=True)
+class _Filling:
+    """What goes into the places that the template leaves open."""
+
+    values: Mapping[str, str]
+    references: Mapping[str, Referenced]
+    maps: Mapping[str, str]
+    claims: Mapping[str, str]
+    arguments: Mapping[str, str]
+    tasks: IndexSet
+    task_values: TaskValues | None
+
+
+def _pod_spec(template: Mapping[str, Any], filling: _Filling) -> dict[str, Any]:
     groups = ("initContainers", "containers")
-    pod: dict[str, Any] = substitute({k: v for k, v in template.items() if k not in groups}, values)
-    pod = {"restartPolicy": "Never", **pod}
-    maps = config_map_names(flow.name, flow.resources)
-    claims = claim_names(flow.name, flow.resources)
+    rest = {key: value for key, value in template.items() if key not in groups}
+    pod: dict[str, Any] = {"restartPolicy": "Never", **substitute(rest, filling.values)}
     for group in groups:
         if template.get(group):
-            pod[group] = [
-                _container(fill_container(container, values, references, arguments), maps)
-                for container in template[group]
-            ]
+            pod[group] = [_container(container, filling) for container in template[group]]
     if pod.get("volumes"):
-        pod["volumes"] = [_rename(volume, maps, claims) for volume in pod["volumes"]]
+        pod["volumes"] = [
+            _rename(volume, filling.maps, filling.claims) for volume in pod["volumes"]
+        ]
     return pod
 
 
-def _container(container: dict[str, Any], maps: Mapping[str, str]) -> dict[str, Any]:
+def _container(template: Mapping[str, Any], filling: _Filling) -> dict[str, Any]:
+    maps = filling.maps
+    container = fill_container(template, filling.values, filling.references, filling.arguments)
+    if filling.task_values is not None:
+        known = fillings(filling.values, filling.references, filling.arguments)
+        template = inline_arguments(template, filling.arguments)
+        give_tasks(container, template, known, filling.tasks, filling.task_values)
     if container.get("env"):
         container["env"] = [_rename(variable, maps, {}) for variable in container["env"]]
     if container.get("envFrom"):

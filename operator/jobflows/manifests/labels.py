@@ -14,8 +14,11 @@ STEP = f"{GROUP}/step"
 ATTEMPT = f"{GROUP}/attempt"
 MANAGED_BY = f"{GROUP}/managed-by"
 
+TASKS = f"{GROUP}/tasks"
+"""Annotation of a Job that runs tasks of an array: their indexes, in the order of the Job's."""
+
 SELECTOR = f"{MANAGED_BY}={MANAGER}"
-"""Label selector of everything the operator creates."""
+"""Label selector of what the operator watches: all that it creates but the pods of arrays."""
 
 NAME_LENGTH = 63
 """Longest label value, and so the longest Job name: Kubernetes labels pods with it."""

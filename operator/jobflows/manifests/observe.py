@@ -119,7 +119,7 @@ def _failure(
     cause, reason, message = Cause.APPLICATION, "", ""
     codes: dict[str, int] = {}
     if pod is not None:
-        cause, reason, message, codes = _explain(pod)
+        cause, reason, message, codes = explain_failure(pod)
     if verdict is not None and verdict.reason == "DeadlineExceeded":
         cause, reason = Cause.TIMEOUT, verdict.reason
         message = f"the Job's activeDeadlineSeconds is over: {verdict.message}"
@@ -150,7 +150,7 @@ def _disruption(pod: PodRecord) -> Condition | None:
     )
 
 
-def _explain(pod: PodRecord) -> tuple[Cause, str, str, dict[str, int]]:
+def explain_failure(pod: PodRecord) -> tuple[Cause, str, str, dict[str, int]]:
     """Why a pod failed: cause, reason, words for people, exit codes by container."""
     ended = list(_failed_containers(pod))
     codes = {name: state.exitCode for name, state in ended}

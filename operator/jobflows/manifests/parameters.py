@@ -55,7 +55,7 @@ def referenced_parameters(
 
 
 def argument_values(arguments: Mapping[str, str], values: Mapping[str, str]) -> dict[str, str]:
-    """The arguments as placeholders name them, but for those that hold what the kubelet fills."""
+    """The arguments as placeholders name them, but for those that hold what is known later."""
     return {
         f"{ARGUMENTS}{name}": substitute(text, values)
         for name, text in arguments.items()
@@ -63,13 +63,12 @@ def argument_values(arguments: Mapping[str, str], values: Mapping[str, str]) -> 
     }
 
 
-def fill_container(
-    container: Mapping[str, Any],
+def fillings(
     values: Mapping[str, str],
     referenced: Mapping[str, Referenced],
     arguments: Mapping[str, str],
-) -> dict[str, Any]:
-    """Return a copy of a container with its parameters and arguments in place.
+) -> dict[str, str]:
+    """What placeholders become in command, args and env, where the kubelet expands `$(NAME)`.
 
     `values` holds all that is known here; what else `arguments` mention is in `referenced`.
     """
@@ -81,6 +80,17 @@ def fill_container(
                 _escape(literal) + (escaped[mentioned] if mentioned else "")
                 for literal, mentioned in pieces(text)
             )
+    return escaped
+
+
+def fill_container(
+    container: Mapping[str, Any],
+    values: Mapping[str, str],
+    referenced: Mapping[str, Referenced],
+    arguments: Mapping[str, str],
+) -> dict[str, Any]:
+    """Return a copy of a container with its parameters and arguments in place."""
+    escaped = fillings(values, referenced, arguments)
     filled = {
         key: substitute(value, escaped if key in EXPANDED else values)
         for key, value in container.items()

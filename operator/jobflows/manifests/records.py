@@ -98,6 +98,8 @@ class JobStatus(msgspec.Struct, frozen=True, gc=False):
     active: int = 0
     succeeded: int = 0
     failed: int = 0
+    completedIndexes: str | None = None
+    failedIndexes: str | None = None
     conditions: tuple[Condition, ...] = ()
 
 

@@ -7,13 +7,13 @@ from typing import Any
 
 import pytest
 
-from jobflows.engine import CompiledFlow
+from jobflows.engine import CompiledFlow, StartAttempt
 from jobflows.manifests.job import build_job
 from unit.manifests.made import Object, made, resources, template
 
 
 def build(flow: CompiledFlow, attempt: int = 1, **parameters: str) -> Any:
-    return build_job(flow, 0, attempt, parameters)
+    return build_job(flow, StartAttempt(0, attempt, parameters))
 
 
 def pod(job: Any) -> Any:

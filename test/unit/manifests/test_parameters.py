@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from jobflows.engine import CompiledFlow
+from jobflows.engine import CompiledFlow, StartAttempt
 from jobflows.manifests.job import build_job
 from unit.manifests.made import Object, made, resources, template
 
@@ -20,7 +20,7 @@ def job(container: Object, value: str = "V", **more: Any) -> Any:
     said = template(container)
     said["metadata"] = {"annotations": {"note": "{{ parameters.x }}"}}
     flow = made(said, parameters=[{"name": n, "value": "v"} for n in ("x", "y")], **more)
-    return build_job(flow, 0, 1, {"x": value, "y": "Y"})
+    return build_job(flow, StartAttempt(0, 1, {"x": value, "y": "Y"}))
 
 
 def main(made_job: Any) -> Any:
@@ -85,7 +85,7 @@ def test_a_secret_is_a_reference_and_never_a_value() -> None:
     quiet = {"name": "quiet", "image": "busybox"}
     said = template(container)
     said["spec"]["template"]["spec"]["containers"].append(quiet)
-    made_job = build_job(made(said, step=step), 0, 1, {})
+    made_job = build_job(made(said, step=step), StartAttempt(0, 1))
     first, second = made_job["spec"]["template"]["spec"]["containers"]
     assert first["args"] == ["--password=$(JOBFLOW_PARAM_PASS_WORD)"]
     variable = {
@@ -105,7 +105,7 @@ def test_a_config_map_of_the_flow_is_found_under_its_real_name() -> None:
         step=step,
         resourceTemplates=resources(maps=("settings",)),
     )
-    container = main(build_job(flow, 0, 1, {}))
+    container = main(build_job(flow, StartAttempt(0, 1)))
     sources = [v["valueFrom"] for v in container["env"] if "valueFrom" in v]
     assert sources == [{"configMapKeyRef": {"name": "flow-settings", "key": "k"}}]
 
@@ -115,7 +115,7 @@ def test_names_that_look_alike_get_variables_of_their_own() -> None:
     inputs = [{"name": n, "valueFrom": source} for n in ("a-b", "a_b", "A-b")]
     args = [f"{{{{ parameters.{n} }}}}" for n in ("a-b", "a_b", "A-b")]
     flow = made(template({"args": args}), step={"inputs": {"parameters": inputs}})
-    container = main(build_job(flow, 0, 1, {}))
+    container = main(build_job(flow, StartAttempt(0, 1)))
     assert len(set(container["args"])) == 3
     names = [v["name"] for v in container["env"]]
     assert len(set(names)) == len(names)
@@ -133,7 +133,7 @@ def test_arguments_fill_the_template_with_values_of_the_step() -> None:
         arguments={"x": "<{{ parameters.p }}>{{ step.name }}$HOME"},
         inputs={"parameters": [{"name": "p", "value": "1"}, {"name": "q", "value": "2"}]},
     )
-    container = main(build_job(flow, 0, 1, {"p": "$(X)", "q": "2"}))
+    container = main(build_job(flow, StartAttempt(0, 1, {"p": "$(X)", "q": "2"})))
     assert container["args"] == ["<$$(X)>one$$HOME"]  # as each value: the kubelet expands nothing
     assert container["workingDir"] == "/<$(X)>one$HOME/2"
 
@@ -145,7 +145,7 @@ def test_an_argument_may_hold_a_secret() -> None:
         arguments={"url": "$db://{{ parameters.pass-word }}@{{ step.name }}"},
         **step,
     )
-    container = main(build_job(flow, 0, 1, {}))
+    container = main(build_job(flow, StartAttempt(0, 1, {})))
     assert container["args"] == ["$$db://$(JOBFLOW_PARAM_PASS_WORD)@one"]
     assert [variable["name"] for variable in container["env"]] == ["JOBFLOW_PARAM_PASS_WORD"]
 
@@ -156,5 +156,5 @@ def test_a_value_that_looks_like_an_argument_is_not_filled_again() -> None:
         arguments={"x": "{{ parameters.p }}"},
         inputs={"parameters": [{"name": "p", "value": "-"}]},
     )
-    container = main(build_job(flow, 0, 1, {"p": "{{ arguments.x }}"}))
+    container = main(build_job(flow, StartAttempt(0, 1, {"p": "{{ arguments.x }}"})))
     assert container["args"] == ["{{ arguments.x }}"]

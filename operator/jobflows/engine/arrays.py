@@ -1,0 +1,303 @@
+"""Arrays: one step, many tasks, run in batches.
+
+An array is open from the moment its dependencies are done: it runs, whether or not one of its tasks
+does. A batch is an attempt with some of its tasks; several live at once. What happens to a task is
+decided by the same judge as for a step, once for all tasks that failed in the same way and have the
+same history, so that ten thousand failures cost one decision.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from jobflows.api import jsonpath
+from jobflows.api.array import ItemsError, TaskValues
+from jobflows.engine.draft import Draft
+from jobflows.engine.failure import Verdict, judge
+from jobflows.engine.flow import CompiledFlow, CompiledStep
+from jobflows.engine.indexes import EMPTY, IndexSet
+from jobflows.engine.ledger import AttemptRef, Reason, StepPhase, StepRecord
+from jobflows.engine.observations import Attempt, AttemptState, Cause, TaskFailure
+from jobflows.engine.tasks import NEW, History, Tasks, union
+from jobflows.engine.values import step_document
+
+_ON_RECORD = frozenset(
+    {
+        AttemptState.RUNNING,
+        AttemptState.STOPPING,
+        AttemptState.SUCCEEDED,
+        AttemptState.FAILED,
+    }
+)
+
+
+def open_array(draft: Draft, step: CompiledStep) -> None:
+    """A ready array begins; an empty one is done with that."""
+    i = step.index
+    try:
+        count = task_values(draft.flow, step, draft.records).count
+        _check_sizes(draft, step, count)
+    except ItemsError as error:
+        draft.finish(i, StepPhase.FAILED, Reason.INPUT_INVALID, str(error))
+        draft.event(Reason.INPUT_INVALID, str(error), i, warning=True)
+        return
+    draft.event(Reason.STARTED, f"{count} tasks", i)
+    if count:
+        draft.open_array(i, Tasks(total=count))
+    else:
+        draft.finish(i, StepPhase.SUCCEEDED, Reason.COMPLETED, "no tasks", started=draft.now)
+
+
+def task_values(
+    flow: CompiledFlow, step: CompiledStep, records: Sequence[StepRecord]
+) -> TaskValues:
+    """The values of the array's tasks; ItemsError when a list that was to be found is none."""
+    if step.values is not None:
+        return step.values
+    array = step.spec.array
+    assert array is not None
+    assert array.items_from is not None
+    producer, path = jsonpath.split_step_path(array.items_from.json_path)
+    record = records[flow.graph.index[producer]]
+    try:
+        return TaskValues.of(array, jsonpath.query(path, step_document(record)))
+    except LookupError as error:
+        words = f"itemsFrom: step {producer} ({record.phase}) has no value at {path}"
+        raise ItemsError(words) from error
+    except ItemsError as error:
+        raise ItemsError(f"itemsFrom: step {producer}, {path}: {error}") from error
+
+
+def _check_sizes(draft: Draft, step: CompiledStep, count: int) -> None:
+    for parent in sorted(step.index_parents):
+        tasks = draft.records[parent].tasks
+        if tasks is not None and tasks.total != count:
+            name = draft.flow.graph.names[parent]
+            raise ItemsError(
+                f"dependencyMode Index: {count} tasks cannot follow the {tasks.total} of {name} "
+                "one by one"
+            )
+
+
+def take_in_array(draft: Draft, i: int) -> None:
+    """Bring the tasks of a running array up to what is seen of its batches."""
+    attempts = draft.attempts(i)
+    _adopt_new(draft, i)
+    for attempt in attempts:
+        if attempt.number in _tasks(draft, i).batches:
+            _take_in_batch(draft, i, attempt)
+    seen = {attempt.number for attempt in attempts}
+    for number in sorted(_tasks(draft, i).batches.keys() - seen):
+        _lost(draft, i, number)
+    words = [a.message for a in attempts if a.state is AttemptState.RUNNING and a.message]
+    draft.update(i, message=words[-1] if words else _progress_words(draft, i))
+
+
+def settle_arrays(draft: Draft) -> None:
+    """Skip tasks that can never run, and end the arrays all of whose tasks are final."""
+    rank = draft.flow.graph.rank
+    for i in sorted(draft.frontier.open, key=lambda i: (-rank[i], i)):  # before those that follow
+        _skip_what_can_never_run(draft, i)
+        _settle(draft, i)
+
+
+def _skip_what_can_never_run(draft: Draft, i: int) -> None:
+    broken = []
+    for parent in draft.flow.steps[i].index_parents:
+        above = draft.records[parent].tasks
+        if above is not None and not draft.flow.steps[parent].spec.continue_on_failure:
+            broken.append(above.skipped | above.failed)
+    tasks = _tasks(draft, i)
+    hopeless = union(broken) & tasks.waiting
+    if hopeless:
+        histories = tasks.with_history(NEW, hopeless)
+        _change(draft, i, skipped=tasks.skipped | hopeless, histories=histories)
+
+
+def _settle(draft: Draft, i: int) -> None:
+    tasks = _tasks(draft, i)
+    if not tasks.is_done:
+        return
+    failed, skipped = len(tasks.failed), len(tasks.skipped)
+    if failed:
+        words = f"{failed} of {tasks.total} tasks failed: {draft.records[i].message}"
+        draft.finish(i, StepPhase.FAILED, Reason.TASKS_FAILED, words)
+        draft.event(Reason.STEP_FAILED, words, i, warning=True)
+    elif skipped:
+        words = f"{skipped} of {tasks.total} tasks were skipped, since tasks before them failed"
+        phase = StepPhase.SKIPPED if skipped == tasks.total else StepPhase.FAILED
+        draft.finish(i, phase, Reason.DEPENDENCY_FAILED, words)
+    else:
+        draft.finish(i, StepPhase.SUCCEEDED, Reason.COMPLETED, "")
+        draft.event(Reason.COMPLETED, f"{tasks.total} tasks succeeded", i)
+
+
+def _tasks(draft: Draft, i: int) -> Tasks:
+    tasks = draft.records[i].tasks
+    assert tasks is not None
+    return tasks
+
+
+def _change(draft: Draft, i: int, **changes: object) -> None:
+    draft.update(i, tasks=replace(_tasks(draft, i), **changes))  # type: ignore[arg-type]
+
+
+def _adopt_new(draft: Draft, i: int) -> None:
+    """Enter batches that were asked for and are there now, in the order of their numbers.
+
+    Those of an operator that died before it could say so are among them, and those that were
+    created although the answer was lost: of these only what has not been decided in the meantime.
+    """
+    for attempt in draft.attempts(i):
+        record, tasks = draft.records[i], _tasks(draft, i)
+        if attempt.number in tasks.batches:
+            continue
+        if attempt.number > record.attempt:
+            if attempt.state is AttemptState.STARTING:
+                return  # it may exist: what comes after it has to wait, or it would seem old
+            if attempt.state in _ON_RECORD:
+                _adopt(draft, i, attempt, attempt.tasks & tasks.waiting)
+        elif attempt.state in (AttemptState.RUNNING, AttemptState.STOPPING):
+            said = union(failure.tasks for failure in attempt.failures) | attempt.succeeded
+            late = (attempt.tasks - said) & tasks.waiting
+            if late:
+                _adopt(draft, i, attempt, late)
+
+
+def _adopt(draft: Draft, i: int, attempt: Attempt, taken: IndexSet) -> None:
+    tasks = _tasks(draft, i)
+    batches = dict(sorted({**tasks.batches, attempt.number: taken}.items()))
+    record = draft.records[i]
+    draft.update(
+        i,
+        attempt=max(record.attempt, attempt.number),
+        attempt_started=draft.now,
+        job=attempt.ref,
+        tasks=replace(tasks, batches=batches),
+    )
+
+
+def _take_in_batch(draft: Draft, i: int, attempt: Attempt) -> None:
+    open_tasks = _tasks(draft, i).batches[attempt.number]
+    all_done = attempt.state is AttemptState.SUCCEEDED
+    succeeded = open_tasks if all_done else open_tasks & attempt.succeeded
+    left = open_tasks - succeeded
+    failures = []
+    for failure in attempt.failures:
+        hit = failure.tasks & left
+        if hit:
+            failures.append(replace(failure, tasks=hit))
+            left = left - hit
+    if attempt.state is AttemptState.FAILED and left:
+        failures.append(_as_a_whole(attempt, left))
+        left = EMPTY
+    _leave_batch(draft, i, attempt.number, left)
+    if succeeded:
+        tasks = _tasks(draft, i)
+        _change(
+            draft,
+            i,
+            succeeded=tasks.succeeded | succeeded,
+            histories=tasks.with_history(NEW, succeeded),
+        )
+    for failure in failures:
+        _fail(draft, i, attempt, failure)
+    if attempt.recheck_at is not None and attempt.recheck_at > draft.now:
+        draft.frontier.set_timer(attempt.recheck_at, i)
+
+
+def _leave_batch(draft: Draft, i: int, number: int, left: IndexSet) -> None:
+    batches = {n: members for n, members in _tasks(draft, i).batches.items() if n != number}
+    if left:
+        batches[number] = left
+    _change(draft, i, batches=dict(sorted(batches.items())))
+
+
+def _as_a_whole(attempt: Attempt, tasks: IndexSet) -> TaskFailure:
+    return TaskFailure(
+        tasks=tasks,
+        cause=attempt.cause,
+        reason=attempt.reason,
+        message=attempt.message,
+        exit_codes=attempt.exit_codes,
+    )
+
+
+def _lost(draft: Draft, i: int, number: int) -> None:
+    tasks = _tasks(draft, i).batches[number]
+    gone = Attempt(number=number, state=AttemptState.FAILED, ref=AttemptRef(""))
+    failure = TaskFailure(
+        tasks=tasks,
+        cause=Cause.DISRUPTION,
+        reason=Reason.LOST,
+        message=f"the Job of attempt {number} vanished before it had finished",
+    )
+    _leave_batch(draft, i, number, EMPTY)
+    _fail(draft, i, gone, failure)
+
+
+def _fail(draft: Draft, i: int, attempt: Attempt, failure: TaskFailure) -> None:
+    """Judge tasks that failed in the same way, once for each history among them.
+
+    Retries of tasks do not count towards the flow's backoffLimit: ten flaky tasks among ten
+    thousand are no reason to end it.
+    """
+    step = draft.flow.steps[i]
+    evidence = replace(
+        attempt,
+        cause=failure.cause,
+        reason=failure.reason,
+        message=failure.message,
+        exit_codes=failure.exit_codes,
+    )
+    for history, members in _tasks(draft, i).history_of(failure.tasks):
+        spent = StepRecord(retries=history.retries, losses=history.losses)
+        verdict = judge(draft.flow, step, spent, evidence, 0)
+        tasks = _tasks(draft, i)
+        what = _named(members)
+        if verdict.verdict is Verdict.RETRY:
+            after = History(
+                retries=history.retries + verdict.retry_cost,
+                losses=history.losses + verdict.loss_cost,
+                retry_at=draft.now + verdict.delay,
+            )
+            _change(draft, i, histories=tasks.with_history(after, members))
+            draft.frontier.set_timer(draft.now + verdict.delay, i)
+            words = f"{what}: {verdict.message}; next in {verdict.delay:.1f} s"
+            draft.event("StepRetry", words, i, warning=True)
+            continue
+        histories = tasks.with_history(NEW, members)
+        if verdict.verdict is Verdict.IGNORE:
+            _change(draft, i, histories=histories, succeeded=tasks.succeeded | members)
+        else:
+            _change(draft, i, histories=histories, failed=tasks.failed | members)
+            if not tasks.failed:
+                draft.update(i, message=f"{what}: {verdict.message}")
+            draft.event(Reason.TASKS_FAILED, f"{what}: {verdict.message}", i, warning=True)
+
+
+def _progress_words(draft: Draft, i: int) -> str:
+    """The first failure is worth remembering; progress itself is counted elsewhere."""
+    return draft.records[i].message if _tasks(draft, i).failed else ""
+
+
+def _named(tasks: IndexSet) -> str:
+    if len(tasks) == 1:
+        return f"task {tasks}"
+    shown = str(tasks.first(100))
+    return f"tasks {shown if len(shown) < 60 else shown[:56] + ' …'} ({len(tasks)})"
+
+
+def occupied(draft: Draft, i: int) -> IndexSet:
+    """Tasks that an attempt has, or has been asked for and may get."""
+    asked = [
+        a.tasks for a in draft.attempts(i) if a.is_live and a.number > draft.records[i].attempt
+    ]
+    return union([*_tasks(draft, i).batches.values(), *asked])
+
+
+def next_number(draft: Draft, i: int) -> int:
+    """The number of the next batch: above all that were ever made."""
+    made = [a.number for a in draft.attempts(i) if a.is_live or a.was_created]
+    return 1 + max([draft.records[i].attempt, *made])
