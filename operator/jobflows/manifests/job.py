@@ -30,6 +30,7 @@ from jobflows.manifests.parameters import (
     Referenced,
     argument_values,
     fill_container,
+    fillings,
     referenced_parameters,
 )
 from jobflows.manifests.resources import (
