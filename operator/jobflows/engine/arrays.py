@@ -45,6 +45,7 @@ def open_array(draft: Draft, step: CompiledStep) -> None:
     draft.event(Reason.STARTED, f"{count} tasks", i)
     if count:
         draft.open_array(i, Tasks(total=count))
+        take_in_array(draft, i)  # an operator that died may have started it without saying so
     else:
         draft.finish(i, StepPhase.SUCCEEDED, Reason.COMPLETED, "no tasks", started=draft.now)
 
@@ -83,8 +84,10 @@ def _check_sizes(draft: Draft, step: CompiledStep, count: int) -> None:
 def take_in_array(draft: Draft, i: int) -> None:
     """Bring the tasks of a running array up to what is seen of its batches."""
     attempts = draft.attempts(i)
-    _adopt_new(draft, i)
+    in_order = True
     for attempt in attempts:
+        in_order = in_order and not _is_on_its_way(draft, i, attempt)
+        _adopt_if_new(draft, i, attempt, in_order=in_order)
         if attempt.number in _tasks(draft, i).batches:
             _take_in_batch(draft, i, attempt)
     seen = {attempt.number for attempt in attempts}
@@ -143,26 +146,28 @@ def _change(draft: Draft, i: int, **changes: object) -> None:
     draft.update(i, tasks=replace(_tasks(draft, i), **changes))  # type: ignore[arg-type]
 
 
-def _adopt_new(draft: Draft, i: int) -> None:
-    """Enter batches that were asked for and are there now, in the order of their numbers.
+def _is_on_its_way(draft: Draft, i: int, attempt: Attempt) -> bool:
+    """Whether a batch may exist of which nothing is seen: those after it would make it seem old."""
+    return attempt.state is AttemptState.STARTING and attempt.number > draft.records[i].attempt
 
-    Those of an operator that died before it could say so are among them, and those that were
-    created although the answer was lost: of these only what has not been decided in the meantime.
+
+def _adopt_if_new(draft: Draft, i: int, attempt: Attempt, *, in_order: bool) -> None:
+    """Enter a batch that was asked for and is there now.
+
+    It may be one of an operator that died before it could say so, or one that was created although
+    the answer was lost: of such a one only what has not been decided in the meantime.
     """
-    for attempt in draft.attempts(i):
-        record, tasks = draft.records[i], _tasks(draft, i)
-        if attempt.number in tasks.batches:
-            continue
-        if attempt.number > record.attempt:
-            if attempt.state is AttemptState.STARTING:
-                return  # it may exist: what comes after it has to wait, or it would seem old
-            if attempt.state in _ON_RECORD:
-                _adopt(draft, i, attempt, attempt.tasks & tasks.waiting)
-        elif attempt.state in (AttemptState.RUNNING, AttemptState.STOPPING):
-            said = union(failure.tasks for failure in attempt.failures) | attempt.succeeded
-            late = (attempt.tasks - said) & tasks.waiting
-            if late:
-                _adopt(draft, i, attempt, late)
+    tasks = _tasks(draft, i)
+    if attempt.number in tasks.batches:
+        return
+    if attempt.number > draft.records[i].attempt:
+        if in_order and attempt.state in _ON_RECORD:
+            _adopt(draft, i, attempt, attempt.tasks & tasks.waiting)
+    elif attempt.state in (AttemptState.RUNNING, AttemptState.STOPPING):
+        said = union(failure.tasks for failure in attempt.failures) | attempt.succeeded
+        late = (attempt.tasks - said) & tasks.waiting
+        if late:
+            _adopt(draft, i, attempt, late)
 
 
 def _adopt(draft: Draft, i: int, attempt: Attempt, taken: IndexSet) -> None:

@@ -100,8 +100,9 @@ def _take_in_changes(draft: Draft, due: set[int]) -> None:
         steps = sorted({*(draft.seen.changed or ()), *due} - {-1})
     for i in steps:
         record = draft.records[i]
-        if record.tasks is not None and not record.phase.terminal:
-            take_in_array(draft, i)
+        if draft.flow.steps[i].is_array and not record.phase.terminal:
+            if record.tasks is not None:  # else its batches are taken in when it is opened
+                take_in_array(draft, i)
         elif record.phase is not StepPhase.PENDING_APPROVAL:
             take_in(draft, i)
     if draft.seen.approvals or due or draft.look_at_all:

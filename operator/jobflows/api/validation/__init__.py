@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 from jobflows.api.model import JobFlow
 from jobflows.api.validation import (
+    arrays,
     conditions,
     endings,
     graph,
@@ -81,4 +82,5 @@ def _meaning(flow: JobFlow, spelling: Spelling) -> Iterator[Problem]:
     yield from parameters.sources(flow, steps, demands)
     yield from parameters.placeholders(flow, spelling)
     yield from sharing.shared_templates(flow, spelling)
+    yield from arrays.arrays(flow, steps, demands, spelling)
     yield from order.order(flow, steps, demands)

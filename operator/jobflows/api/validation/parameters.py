@@ -32,7 +32,7 @@ def sources(flow: JobFlow, graph: StepGraph, demands: list[Demand]) -> Iterator[
             source = parameter.value_from
             if source is not None and source.json_path is not None:
                 where = (*path, "valueFrom", "jsonPath")
-                yield from _step_path(where, source.json_path, index, graph, demands)
+                yield from step_path(where, source.json_path, index, graph, demands)
         for number, output in enumerate(step.outputs.parameters):
             yield from _output(base, number, output)
     for index, template in enumerate(flow.spec.templates):
@@ -64,9 +64,10 @@ def _one_source(path: Path, parameter: InputParameter) -> Iterator[Problem]:
             )
 
 
-def _step_path(
+def step_path(
     path: Path, text: str, reader: int, graph: StepGraph, demands: list[Demand]
 ) -> Iterator[Problem]:
+    """The path leads to a step that `reader` waits for; enters that demand."""
     try:
         name, inside = split_step_path(text)
     except JSONPathError as error:

@@ -1,5 +1,6 @@
 """Flows that are refused: a document, the path of its problem, words of its message and cure."""
 
+from unit.api.refused.arrays import ARRAYS
 from unit.api.refused.base import Case
 from unit.api.refused.conditions import CONDITIONS
 from unit.api.refused.endings import ENDINGS
@@ -23,4 +24,5 @@ REFUSED = [
     *CONDITIONS,
     *PARAMETERS,
     *SHARING,
+    *ARRAYS,
 ]

@@ -1,0 +1,198 @@
+"""Arrays: tasks in batches, what a failed task costs, what follows task by task."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from engine.array_world import ArrayWorld, End
+from engine.flows import START, flow, step
+from jobflows.engine import FlowPhase, StepPhase
+from jobflows.engine.indexes import IndexSet
+
+OK: tuple[End, float] = ("ok", 1.0)
+
+
+def array(name: str, needs: str = "", count: int = 10, **fields: Any) -> dict[str, Any]:
+    keys = ("items", "itemsFrom", "matrix", "parallelism", "dependencyMode")
+    own = {key: fields.pop(key) for key in keys if key in fields}
+    how = own if own.keys() & {"items", "itemsFrom", "matrix"} else {"count": count, **own}
+    return step(name, needs, array=how, **fields)
+
+
+def test_all_tasks_go_out_in_one_job() -> None:
+    world = ArrayWorld(flow(array("a"), step("b", "a"))).run()
+    assert world.jobs("a") == ["0-9"]
+    assert world.ledger.phase is FlowPhase.SUCCEEDED
+    assert str(world.tasks("a").succeeded) == "0-9"
+    assert world.begun["b", 0] == [START + 1]
+
+
+def test_an_array_of_a_hundred_thousand_needs_few_jobs_and_words() -> None:
+    world = ArrayWorld(flow(array("a", count=100_000))).run()
+    assert len(world.jobs("a")) == 10
+    assert len(str(world.status)) < 1000
+
+
+def test_an_empty_array_is_done_at_once() -> None:
+    world = ArrayWorld(flow(array("a", count=0), step("b", "a"))).run()
+    assert world.record("a").phase is StepPhase.SUCCEEDED
+    assert world.ledger.phase is FlowPhase.SUCCEEDED
+
+
+def test_parallelism_is_never_exceeded_and_small_batches_wait() -> None:
+    def script(_step: str, task: int, _ran: int) -> tuple[End, float]:
+        return "ok", (1 + task % 7) / 8
+
+    world = ArrayWorld(flow(array("a", count=100, parallelism=16)), script).run()
+    assert world.ledger.phase is FlowPhase.SUCCEEDED
+    assert world.most_live["a"] == 16
+    assert len(world.jobs("a")) < 60
+
+
+def test_parallelism_of_zero_pauses_and_a_live_edit_goes_on() -> None:
+    world = ArrayWorld(flow(array("a", parallelism=0))).run()
+    assert world.jobs("a") == []
+    assert world.record("a").phase is StepPhase.RUNNING
+    world.flow = flow(array("a", parallelism=5))
+    world.crash()
+    world.run()
+    assert world.most_live["a"] == 5
+    assert world.ledger.phase is FlowPhase.SUCCEEDED
+
+
+def test_failed_tasks_are_tried_again_in_a_job_of_their_own() -> None:
+    def script(_step: str, task: int, ran: int) -> tuple[End, float]:
+        return ("fail", 1.0) if task in (3, 4, 8) and ran == 0 else OK
+
+    world = ArrayWorld(flow(array("a", retries=1)), script).run()
+    assert world.jobs("a") == ["0-9", "3-4,8"]
+    assert world.ledger.phase is FlowPhase.SUCCEEDED
+    assert world.tasks("a").histories == {}
+
+
+def test_a_task_without_retries_left_fails_the_step_after_all_others_had_their_turn() -> None:
+    def script(_step: str, task: int, _ran: int) -> tuple[End, float]:
+        return ("fail", 1.0) if task == 3 else OK
+
+    world = ArrayWorld(flow(array("a", retries=2), step("b", "a")), script).run()
+    assert world.times("a", 3) == 3
+    assert str(world.tasks("a").failed) == "3"
+    assert len(world.tasks("a").succeeded) == 9
+    assert world.record("a").message.startswith("1 of 10 tasks failed: task 3: fail")
+    assert world.record("b").phase is StepPhase.SKIPPED
+    assert world.ledger.phase is FlowPhase.FAILED
+
+
+def test_lost_tasks_do_not_eat_retries() -> None:
+    def script(_step: str, task: int, ran: int) -> tuple[End, float]:
+        return ("lost", 1.0) if task < 2 and ran < 3 else OK
+
+    world = ArrayWorld(flow(array("a", retries=0, losses=3)), script).run()
+    assert world.ledger.phase is FlowPhase.SUCCEEDED
+    assert world.times("a", 0) == 4
+
+
+def test_a_job_that_vanishes_costs_its_unfinished_tasks_one_loss() -> None:
+    def script(_step: str, task: int, _ran: int) -> tuple[End, float]:
+        return "ok", 1.0 + task
+
+    world = ArrayWorld(flow(array("a", losses=1)), script)
+    world.run(5.5)
+    world.vanish("a", 1)
+    world.run()
+    assert world.ledger.phase is FlowPhase.SUCCEEDED
+    assert world.times("a", 0) == 1
+    assert world.times("a", 9) == 2
+
+
+def test_retries_of_tasks_do_not_use_up_the_flow() -> None:
+    def script(_step: str, _task: int, ran: int) -> tuple[End, float]:
+        return ("fail", 1.0) if ran == 0 else OK
+
+    world = ArrayWorld(flow(array("a", count=50, retries=1), backoffLimit=6), script).run()
+    assert world.ledger.phase is FlowPhase.SUCCEEDED
+
+
+def inverse(step: str, task: int, _ran: int) -> tuple[End, float]:
+    return "ok", {"b": 3.0 * (3 - task), "c": 1.0 + task}.get(step, 1.0)
+
+
+def fork_and_join(**b: Any) -> Any:
+    return flow(
+        step("a"),
+        array("b", "a", count=3, **b),
+        array("c", "b", count=3, dependencyMode="Index"),
+        step("d", "c"),
+    )
+
+
+def test_scenario_3_fork_join_each_follows_its_own() -> None:
+    world = ArrayWorld(fork_and_join(), inverse).run()
+    assert world.ledger.phase is FlowPhase.SUCCEEDED
+    for task in range(3):
+        assert world.begun["c", task][0] == pytest.approx(world.ended["b", task], abs=1.0)
+    assert world.begun["c", 2][0] < world.ended["b", 0]
+    assert world.begun["d", 0][0] >= max(world.ended["c", task] for task in range(3))
+
+
+def test_scenario_4_fatal_branch_stops_only_what_follows_it() -> None:
+    def script(step: str, task: int, ran: int) -> tuple[End, float]:
+        return ("fail", 1.0) if (step, task) == ("b", 1) else inverse(step, task, ran)
+
+    world = ArrayWorld(fork_and_join(retries=2), script).run()
+    assert world.ledger.phase is FlowPhase.FAILED
+    assert world.times("b", 1) == 3
+    assert (str(world.tasks("b").succeeded), str(world.tasks("c").succeeded)) == ("0,2", "0,2")
+    assert str(world.tasks("c").skipped) == "1"
+    assert (world.times("c", 1), world.times("d", 0)) == (0, 0)
+
+
+def test_scenario_5_retryable_branch() -> None:
+    def script(step: str, task: int, ran: int) -> tuple[End, float]:
+        return ("fail", 1.0) if (step, task, ran) == ("b", 1, 0) else inverse(step, task, ran)
+
+    world = ArrayWorld(fork_and_join(retries=2), script).run()
+    assert world.ledger.phase is FlowPhase.SUCCEEDED
+    assert (world.times("b", 1), world.times("b", 0)) == (2, 1)
+
+
+def test_a_long_row_of_followers_needs_few_jobs() -> None:
+    def script(_step: str, task: int, _ran: int) -> tuple[End, float]:
+        return "ok", 1.0 + task / 64
+
+    world = ArrayWorld(
+        flow(array("a", count=1000), array("b", "a", count=1000, dependencyMode="Index")), script
+    ).run()
+    assert world.ledger.phase is FlowPhase.SUCCEEDED
+    assert len(world.jobs("b")) <= 20
+
+
+@pytest.mark.parametrize("crash_every", [1, 3])
+def test_crashes_start_no_task_twice(crash_every: int) -> None:
+    def script(_step: str, task: int, ran: int) -> tuple[End, float]:
+        return ("fail", 1.0) if task % 5 == 0 and ran == 0 else ("ok", 1.0 + task % 3)
+
+    world = ArrayWorld(
+        flow(array("a", count=30, parallelism=7, retries=1), array("b", "a", count=30, retries=1)),
+        script,
+    )
+    for number in range(200):
+        world.settle()
+        if number % crash_every == 0:
+            world.crash()
+            world.settle()
+        moment = world.next_moment()
+        if world.ledger.phase.terminal or moment is None:
+            break
+        world.now = moment
+    assert world.ledger.phase is FlowPhase.SUCCEEDED
+    for task in range(30):
+        assert world.times("a", task) == (2 if task % 5 == 0 else 1)
+
+
+def test_sets_of_indexes_read_what_kubernetes_writes() -> None:
+    assert list(IndexSet.parse("1,3-5,7")) == [1, 3, 4, 5, 7]
+    with pytest.raises(ValueError, match="ascending"):
+        IndexSet.parse("3,1")

@@ -1,0 +1,183 @@
+"""Arrays on the API server model: batches, failures with their causes, crashes at every call."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from functools import cache
+from typing import Any
+
+import pytest
+
+from cluster_suite.flows import flow, retry, runs, sim, step
+from jobflows.engine.indexes import IndexSet
+from model import kind_of
+from unit.controller.stage import JOBS, Stage, play
+
+TASKS = "workflow.kube-zen.io/tasks"
+
+
+def array(count: int, **more: Any) -> dict[str, Any]:
+    return {"array": {"count": count, **more}}
+
+
+def task_runs(stage: Stage, step_name: str) -> Counter[int]:
+    """How many pods each task of a step ever got, from the Jobs and pods that are left."""
+    counted: Counter[int] = Counter()
+    jobs = {job["metadata"]["uid"]: job for job in stage.server.objects(kind_of("jobs"))}
+    for pod in stage.pods():
+        job = jobs[pod["metadata"]["ownerReferences"][0]["uid"]]
+        if job["metadata"]["labels"]["workflow.kube-zen.io/step"] != step_name:
+            continue
+        tasks = list(IndexSet.parse(job["metadata"]["annotations"][TASKS]))
+        position = pod["metadata"]["labels"]["batch.kubernetes.io/job-completion-index"]
+        counted[tasks[int(position)]] += 1
+    return counted
+
+
+FLAKY = sim("fail", only_pods=r"^f-a-1-[37]-")
+"""Tasks 3 and 7 fail in the first Job."""
+
+
+def mixed() -> dict[str, Any]:
+    return flow(
+        "f",
+        step("a", pod=FLAKY, retryPolicy=retry(1), **array(10)),
+        step("b", "a", **array(10, dependencyMode="Index")),
+        step("c", "b"),
+    )
+
+
+def test_an_array_is_few_jobs_and_few_writes() -> None:
+    async def scenario(stage: Stage) -> None:
+        await stage.apply(flow("f", step("a", pod=runs("5s"), **array(200)), step("b", "a")))
+        await stage.ended("f")
+        assert stage.phase("f") == "Succeeded"
+        assert set(stage.jobs_made.values()) == {1}
+        assert len(stage.jobs_made) == 2
+        assert set(task_runs(stage, "a").values()) == {1}
+        assert stage.step("f", "a")["tasks"] == {
+            "total": 200,
+            "summary": "200/200",
+            "succeeded": "0-199",
+        }
+        assert stage.server.writes() < 12
+
+    play(scenario)
+
+
+def test_pods_of_arrays_are_not_watched() -> None:
+    async def scenario(stage: Stage) -> None:
+        await stage.apply(flow("f", step("a", pod=runs("5s"), **array(20))))
+        await stage.until(lambda: len(stage.pods()) == 20)
+        assert len(stage.operator.pods) == 0
+
+    play(scenario)
+
+
+def test_failed_tasks_tell_why_and_go_out_again() -> None:
+    async def scenario(stage: Stage) -> None:
+        await stage.apply(mixed())
+        await stage.ended("f")
+        assert stage.phase("f") == "Succeeded"
+        retried = stage.job("f-a-2")
+        assert retried is not None
+        assert retried["metadata"]["annotations"][TASKS] == "3,7"
+        assert task_runs(stage, "a") == Counter({i: 2 if i in (3, 7) else 1 for i in range(10)})
+        assert set(task_runs(stage, "b").values()) == {1}
+        words = [note for reason, note in stage.events() if reason == "StepRetry"]
+        assert len(words) == 1
+        assert "tasks 3,7 (2): container main exited with code 1" in words[0]
+
+    play(scenario)
+
+
+def test_a_batch_that_is_deleted_runs_again_as_lost() -> None:
+    async def scenario(stage: Stage) -> None:
+        await stage.apply(flow("f", step("a", pod=runs("60s"), **array(4))))
+        await stage.until(lambda: stage.job("f-a-1") is not None)
+        await asyncio.sleep(5)
+        await stage.call("DELETE", f"{JOBS}/f-a-1", {"propagationPolicy": "Background"})
+        await stage.ended("f")
+        assert stage.phase("f") == "Succeeded"
+        assert [key[2] for key in stage.jobs_made] == [1, 2]
+
+    play(scenario)
+
+
+def test_parallelism_holds_and_is_changed_live() -> None:
+    async def scenario(stage: Stage) -> None:
+        await stage.apply(flow("f", step("a", pod=runs("10s"), **array(40, parallelism=4))))
+        most = 0
+
+        def live() -> int:
+            return sum(pod["status"]["phase"] in ("Pending", "Running") for pod in stage.pods())
+
+        while task_runs(stage, "a").total() < 12:
+            most = max(most, live())
+            await asyncio.sleep(0.05)
+        assert most == 4
+        await stage.edit("f", steps=[step("a", pod=runs("10s"), **array(40, parallelism=8))])
+        while stage.phase("f") != "Succeeded":
+            most = max(most, live())
+            await asyncio.sleep(0.05)
+        assert most == 8
+        assert set(task_runs(stage, "a").values()) == {1}
+
+    play(scenario)
+
+
+def test_items_from_a_step_before() -> None:
+    async def scenario(stage: Stage) -> None:
+        found = {"parameters": [{"name": "files", "valueFrom": {"jsonPath": "$.files"}}]}
+        items = {"jsonPath": "split:$.outputs.files", "limit": 2}
+        for name, files in (("good", '["x", "y"]'), ("many", '["x", "y", "z"]'), ("none", "7")):
+            split = step("split", pod=sim(message=f'{{"files": {files}}}'), outputs=found)
+            await stage.apply(flow(name, split, step("a", "split", array={"itemsFrom": items})))
+        await stage.ended("good", "many", "none")
+        assert stage.phase("good") == "Succeeded"
+        assert stage.step("good", "a")["tasks"]["total"] == 2
+        assert "3 items are more than itemsFrom.limit of 2" in stage.step("many", "a")["message"]
+        assert "no JSON list" in stage.step("none", "a")["message"]
+
+    play(scenario)
+
+
+@cache
+def _calls() -> int:
+    calls = 0
+
+    async def scenario(stage: Stage) -> None:
+        nonlocal calls
+        await stage.apply(mixed())
+        await stage.ended("f")
+        calls = stage.life.line.calls
+
+    play(scenario)
+    return calls
+
+
+@pytest.mark.parametrize("moment", ["before", "after"])
+@pytest.mark.parametrize("pause", [0.0, 5.0])
+def test_a_crash_at_any_call_runs_no_task_twice(moment: str, pause: float) -> None:
+    for k in range(1, 1 + _calls()):
+
+        async def scenario(stage: Stage, k: int = k) -> None:
+            stage.life.line.last_words = (k, moment)
+
+            async def next_life() -> None:
+                await stage.life.line.died.wait()
+                await stage.crash()
+                await asyncio.sleep(pause)
+                stage.start()
+
+            reborn = asyncio.create_task(next_life())
+            await stage.apply(mixed())
+            await stage.ended("f")
+            await reborn
+            assert stage.phase("f") == "Succeeded", k
+            wanted = Counter({i: 2 if i in (3, 7) else 1 for i in range(10)})
+            assert task_runs(stage, "a") == wanted, k
+            assert set(task_runs(stage, "b").values()) == {1}, k
+
+        play(scenario)
