@@ -26,6 +26,8 @@ def test_no_example_is_forgotten() -> None:
         "parameters",
         "on-exit",
         "templates",
+        "array",
+        "elementwise",
     }
     assert {path.stem for path in EXAMPLES.glob("*.yaml")} == tested
 
@@ -117,3 +119,20 @@ def test_on_exit(kube: Kube) -> None:
     status = kube.ends("on-exit")
     assert phases(status) == {"work": "Succeeded", "tidy": "Succeeded", "complain": "Skipped"}
     assert logs(kube, "on-exit", "tidy") == "tidied up after Succeeded"
+
+
+def test_array(kube: Kube) -> None:
+    _apply(kube, "array")
+    done = steps(kube.ends("array"))
+    assert done["greet"]["tasks"]["succeeded"] == "0-2"
+    assert done["grid"]["tasks"]["summary"] == "6/6"
+    said = kube("logs", "-l", "workflow.kube-zen.io/step=greet", "--tail=-1").split("\n")
+    assert {"task 0: hello Ada", "task 1: hello Grace", "task 2: hello Katherine"} <= set(said)
+
+
+def test_elementwise(kube: Kube) -> None:
+    _apply(kube, "elementwise")
+    done = steps(kube.ends("elementwise"))
+    assert done["convert"]["tasks"] == {"total": 4, "summary": "4/4", "succeeded": "0-3"}
+    said = kube("logs", "-l", "workflow.kube-zen.io/step=convert", "--tail=-1").split("\n")
+    assert {f"converted {name}" for name in ("north", "east", "south", "west")} <= set(said)

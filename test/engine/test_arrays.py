@@ -196,3 +196,13 @@ def test_sets_of_indexes_read_what_kubernetes_writes() -> None:
     assert list(IndexSet.parse("1,3-5,7")) == [1, 3, 4, 5, 7]
     with pytest.raises(ValueError, match="ascending"):
         IndexSet.parse("3,1")
+
+
+def test_fail_fast_starts_no_more_tasks_once_one_has_failed() -> None:
+    def script(_step: str, task: int, _ran: int) -> tuple[End, float]:
+        return ("fail", 1.0) if task == 0 else ("ok", 3.0)
+
+    world = ArrayWorld(flow(array("a", parallelism=4), step("b"), failFast=True), script).run()
+    assert world.ledger.phase is FlowPhase.FAILED
+    assert sum(world.times("a", task) for task in range(10)) == 4
+    assert str(world.tasks("a").skipped) == "4-9"

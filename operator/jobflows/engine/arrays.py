@@ -1,26 +1,21 @@
-"""Arrays: one step, many tasks, run in batches.
+"""What becomes of the tasks of an open array.
 
-An array is open from the moment its dependencies are done: it runs, whether or not one of its tasks
-does. A batch is an attempt with some of its tasks; several live at once. What happens to a task is
+A batch is an attempt with some of its tasks; several live at once. What happens to a task is
 decided by the same judge as for a step, once for all tasks that failed in the same way and have the
 same history, so that ten thousand failures cost one decision.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import replace
 
-from jobflows.api import jsonpath
-from jobflows.api.array import ItemsError, TaskValues
 from jobflows.engine.draft import Draft
+from jobflows.engine.failfast import is_failing_fast
 from jobflows.engine.failure import Verdict, judge
-from jobflows.engine.flow import CompiledFlow, CompiledStep
 from jobflows.engine.indexes import EMPTY, IndexSet
 from jobflows.engine.ledger import AttemptRef, Reason, StepPhase, StepRecord
 from jobflows.engine.observations import Attempt, AttemptState, Cause, TaskFailure
 from jobflows.engine.tasks import NEW, History, Tasks, union
-from jobflows.engine.values import step_document
 
 _ON_RECORD = frozenset(
     {
@@ -30,55 +25,6 @@ _ON_RECORD = frozenset(
         AttemptState.FAILED,
     }
 )
-
-
-def open_array(draft: Draft, step: CompiledStep) -> None:
-    """A ready array begins; an empty one is done with that."""
-    i = step.index
-    try:
-        count = task_values(draft.flow, step, draft.records).count
-        _check_sizes(draft, step, count)
-    except ItemsError as error:
-        draft.finish(i, StepPhase.FAILED, Reason.INPUT_INVALID, str(error))
-        draft.event(Reason.INPUT_INVALID, str(error), i, warning=True)
-        return
-    draft.event(Reason.STARTED, f"{count} tasks", i)
-    if count:
-        draft.open_array(i, Tasks(total=count))
-        take_in_array(draft, i)  # an operator that died may have started it without saying so
-    else:
-        draft.finish(i, StepPhase.SUCCEEDED, Reason.COMPLETED, "no tasks", started=draft.now)
-
-
-def task_values(
-    flow: CompiledFlow, step: CompiledStep, records: Sequence[StepRecord]
-) -> TaskValues:
-    """The values of the array's tasks; ItemsError when a list that was to be found is none."""
-    if step.values is not None:
-        return step.values
-    array = step.spec.array
-    assert array is not None
-    assert array.items_from is not None
-    producer, path = jsonpath.split_step_path(array.items_from.json_path)
-    record = records[flow.graph.index[producer]]
-    try:
-        return TaskValues.of(array, jsonpath.query(path, step_document(record)))
-    except LookupError as error:
-        words = f"itemsFrom: step {producer} ({record.phase}) has no value at {path}"
-        raise ItemsError(words) from error
-    except ItemsError as error:
-        raise ItemsError(f"itemsFrom: step {producer}, {path}: {error}") from error
-
-
-def _check_sizes(draft: Draft, step: CompiledStep, count: int) -> None:
-    for parent in sorted(step.index_parents):
-        tasks = draft.records[parent].tasks
-        if tasks is not None and tasks.total != count:
-            name = draft.flow.graph.names[parent]
-            raise ItemsError(
-                f"dependencyMode Index: {count} tasks cannot follow the {tasks.total} of {name} "
-                "one by one"
-            )
 
 
 def take_in_array(draft: Draft, i: int) -> None:
@@ -101,21 +47,27 @@ def settle_arrays(draft: Draft) -> None:
     """Skip tasks that can never run, and end the arrays all of whose tasks are final."""
     rank = draft.flow.graph.rank
     for i in sorted(draft.frontier.open, key=lambda i: (-rank[i], i)):  # before those that follow
-        _skip_what_can_never_run(draft, i)
+        tasks = _tasks(draft, i)
+        hopeless = _hopeless(draft, i) & tasks.waiting
+        if hopeless:
+            histories = tasks.with_history(NEW, hopeless)
+            _change(draft, i, skipped=tasks.skipped | hopeless, histories=histories)
         _settle(draft, i)
 
 
-def _skip_what_can_never_run(draft: Draft, i: int) -> None:
+def _hopeless(draft: Draft, i: int) -> IndexSet:
+    """Tasks that may not start any more."""
+    tasks = _tasks(draft, i)
+    step = draft.flow.steps[i]
+    fails = tasks.failed and not step.spec.continue_on_failure
+    if (is_failing_fast(draft) and not step.on_exit) or (draft.flow.policy.fail_fast and fails):
+        return IndexSet.span(0, tasks.total)
     broken = []
     for parent in draft.flow.steps[i].index_parents:
         above = draft.records[parent].tasks
         if above is not None and not draft.flow.steps[parent].spec.continue_on_failure:
             broken.append(above.skipped | above.failed)
-    tasks = _tasks(draft, i)
-    hopeless = union(broken) & tasks.waiting
-    if hopeless:
-        histories = tasks.with_history(NEW, hopeless)
-        _change(draft, i, skipped=tasks.skipped | hopeless, histories=histories)
+    return union(broken)
 
 
 def _settle(draft: Draft, i: int) -> None:
@@ -128,9 +80,11 @@ def _settle(draft: Draft, i: int) -> None:
         draft.finish(i, StepPhase.FAILED, Reason.TASKS_FAILED, words)
         draft.event(Reason.STEP_FAILED, words, i, warning=True)
     elif skipped:
-        words = f"{skipped} of {tasks.total} tasks were skipped, since tasks before them failed"
+        hasty = is_failing_fast(draft)
+        why = "failFast is set" if hasty else "tasks before them failed"
+        words = f"{skipped} of {tasks.total} tasks were skipped, since {why}"
         phase = StepPhase.SKIPPED if skipped == tasks.total else StepPhase.FAILED
-        draft.finish(i, phase, Reason.DEPENDENCY_FAILED, words)
+        draft.finish(i, phase, Reason.FAIL_FAST if hasty else Reason.DEPENDENCY_FAILED, words)
     else:
         draft.finish(i, StepPhase.SUCCEEDED, Reason.COMPLETED, "")
         draft.event(Reason.COMPLETED, f"{tasks.total} tasks succeeded", i)

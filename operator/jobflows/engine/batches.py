@@ -11,12 +11,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from jobflows.api.array import TaskValues
-from jobflows.engine.arrays import next_number, occupied, task_values
+from jobflows.engine.arrays import next_number, occupied
 from jobflows.engine.draft import Draft
 from jobflows.engine.flow import CompiledStep
 from jobflows.engine.frontier import is_failure
 from jobflows.engine.indexes import IndexSet
 from jobflows.engine.observations import Observations
+from jobflows.engine.opening import task_values
 from jobflows.engine.plan import StartAttempt
 from jobflows.engine.tasks import NEW, History, Tasks
 from jobflows.engine.values import resolve_inputs
@@ -43,7 +44,7 @@ class _Supply:
 
 def start_batches(draft: Draft) -> None:
     """Start what may start of each open array."""
-    if not draft.flow.suspend:
+    if draft.closing or not draft.flow.suspend:
         for i in sorted(draft.frontier.open):
             _start(draft, draft.flow.steps[i])
 

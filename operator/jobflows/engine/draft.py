@@ -121,7 +121,7 @@ class Draft:
         self, step: int, phase: StepPhase, reason: str, message: str, **changes: Any
     ) -> None:
         """A step becomes final, and what that means for the steps below it happens at once."""
-        opened = self.records[step].tasks is not None
+        opened = self.records[step].is_open
         self.close(step, phase, reason, message, **changes)
         below = f"step {self.flow.graph.names[step]} did not succeed"
         if reason == Reason.DEPENDENCY_FAILED:

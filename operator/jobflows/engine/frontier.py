@@ -121,7 +121,7 @@ class Frontier:
 
 def is_unmet(flow: CompiledFlow, step: int, parent: int, record: StepRecord) -> bool:
     """Whether `step` waits for `parent` as a whole. Tasks that follow tasks wait one by one."""
-    if parent in flow.steps[step].index_parents and record.tasks is not None:
+    if parent in flow.steps[step].index_parents and record.is_open:
         return False
     return not record.phase.terminal
 

@@ -111,6 +111,11 @@ class StepRecord:
     tasks: Tasks | None = None
     """What is decided about each task of an array, once it is open."""
 
+    @property
+    def is_open(self) -> bool:
+        """Whether it is an array whose tasks may have begun; what an earlier run left is not."""
+        return self.tasks is not None and self.phase is not StepPhase.PENDING
+
 
 FRESH = StepRecord()
 

@@ -101,7 +101,7 @@ def _take_in_changes(draft: Draft, due: set[int]) -> None:
     for i in steps:
         record = draft.records[i]
         if draft.flow.steps[i].is_array and not record.phase.terminal:
-            if record.tasks is not None:  # else its batches are taken in when it is opened
+            if record.is_open:  # else its batches are taken in when it is opened
                 take_in_array(draft, i)
         elif record.phase is not StepPhase.PENDING_APPROVAL:
             take_in(draft, i)

@@ -10,11 +10,11 @@ from collections.abc import Iterator
 from itertools import islice
 
 from jobflows.api.expressions import ExpressionError
-from jobflows.engine.arrays import open_array
 from jobflows.engine.draft import Draft
 from jobflows.engine.flow import CompiledStep
 from jobflows.engine.ledger import Reason, StepPhase
 from jobflows.engine.observations import AttemptState
+from jobflows.engine.opening import open_array
 from jobflows.engine.plan import StartAttempt
 from jobflows.engine.values import (
     ValueUnavailableError,

@@ -235,3 +235,27 @@ def test_every_step_of_a_wide_flow_runs_once(tmp_path: Path) -> None:
     ran = run_flow(tmp_path, *steps)
     assert ran.ledger.phase is FlowPhase.SUCCEEDED
     assert all(record.attempt == 1 for record in ran.ledger.steps)
+
+
+def test_each_task_of_an_array_is_a_process(tmp_path: Path) -> None:
+    array = {"items": ["x", "y", "z"], "parallelism": 2}
+    one = step("a", "echo {{ task.item }}{{ task.index }}", array=array)
+    ran = run_flow(tmp_path, one, step("b", dependencies=["a"]), parallelism=4)
+    assert ran.ledger.phase is FlowPhase.SUCCEEDED
+    assert sorted(ran.log("a", n) for n in (1, 2, 3)) == ["x0\n", "y1\n", "z2\n"]
+
+
+def test_only_the_failed_tasks_of_an_array_are_tried_again(tmp_path: Path) -> None:
+    script = (
+        "echo {{ task.index }} >> ran; [ {{ task.index }} != 1 ] || [ {{ step.attempt }} -gt 3 ]"
+    )
+    backoff = {"duration": "10ms"}
+    tries = step(
+        "a",
+        f"cd {tmp_path}; {script}",
+        array={"count": 3},
+        retryPolicy={"limit": 1, "backoff": backoff},
+    )
+    ran = run_flow(tmp_path, tries, parallelism=1)
+    assert ran.ledger.phase is FlowPhase.SUCCEEDED
+    assert sorted((tmp_path / "ran").read_text().split()) == ["0", "1", "1", "2"]

@@ -56,9 +56,9 @@ def test_a_task_learns_its_index(position: int, index: str) -> None:
 
 
 def test_items_and_parameters_meet_in_one_word() -> None:
-    flow_parameters = {"parameters": [{"name": "p", "value": "P"}]}
+    known = [{"name": "p", "value": "P"}]
     container = {"command": PRINT, "args": ["{{ parameters.p }}-{{task.item}}", "$(JOBFLOW_TASKS)"]}
-    flow = made(template(container), step={"array": {"items": ["a b", "c'd"]}}, **flow_parameters)
+    flow = made(template(container), step={"array": {"items": ["a b", "c'd"]}}, parameters=known)
     start = StartAttempt(0, 1, {"p": "$x"}, IndexSet.parse("0-1"), flow.steps[0].values)
     assert runs(build_job(flow, start), 1) == ["$x-c'd", "0-1"]
 

@@ -12,6 +12,7 @@ from jobflows.api.spec import Step
 from jobflows.api.validation.graph import StepGraph
 from jobflows.api.validation.order import Demand
 from jobflows.api.validation.parameters import becomes_environment, leaves, step_path
+from jobflows.api.validation.places import places
 from jobflows.api.validation.problems import Path, Problem, Spelling, listed
 
 DECIDED = (
@@ -34,8 +35,7 @@ def arrays(
 ) -> Iterator[Problem]:
     """Each array makes tasks, and only arrays speak of tasks."""
     templates = cascade.by_name(flow.spec.templates)
-    for index, step in enumerate(flow.spec.steps):
-        base: Path = ("spec", "steps", index)
+    for index, (base, step) in enumerate(places(flow)):
         shared = templates.get(step.template_ref or "")
         template, where = step.template, (*base, "template")
         if shared is not None:
@@ -145,7 +145,7 @@ def _by_index(path: Path, flow: JobFlow, step: Step, graph: StepGraph) -> Iterat
         return
     where = (*path, "dependencyMode")
     above = [
-        flow.spec.steps[graph.index[name]] for name in step.dependencies if name in graph.index
+        flow.spec.all_steps[graph.index[name]] for name in step.dependencies if name in graph.index
     ]
     arrays_above = [parent for parent in above if parent.array is not None]
     if not arrays_above:
