@@ -96,6 +96,8 @@ def describe_run(flow: CompiledFlow, ledger: Ledger, workdir: Path, now: Instant
 
 def _outputs(record: StepRecord) -> str:
     """What a step has put out, for the column that a success leaves empty."""
+    if record.tasks is not None:
+        return f"{len(record.tasks.succeeded)} of {record.tasks.total} tasks"
     return one_line(", ".join(f"{name}={value}" for name, value in record.outputs.items()))
 
 

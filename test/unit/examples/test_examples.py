@@ -31,6 +31,19 @@ RUNS = {
         ["--approve", "review"],
         {"build": "Succeeded 1", "review": "Succeeded", "release": "Succeeded 1"},
     ),
+    "array": (
+        ["--parallelism", "1"],
+        {"greet": "Succeeded 3", "grid": "Succeeded 6", "report": "Succeeded 1"},
+    ),
+    "elementwise": (
+        [],
+        {
+            "list": "Succeeded 1",
+            "download": "Succeeded 4",
+            "convert": "Succeeded 4",
+            "join": "Succeeded 1",
+        },
+    ),
     "retries": ([], {"flaky": "Succeeded 3", "report": "Succeeded 1"}),
     "conditional": (
         [],
@@ -59,6 +72,7 @@ RUNS = {
 
 LOGS = {
     "etl-diamond": ("load", "loaded 200 rows\n"),
+    "array": ("grid", "rate 0.1 seed 3\n"),
     "retries": ("flaky", "attempt 3: connected\n"),
     "conditional": ("repair", "repairing 3 errors\n"),
     "parameters": ("greet", "Servus, Ada!\n"),
