@@ -72,7 +72,7 @@ RUNS = {
 
 LOGS = {
     "etl-diamond": ("load", "loaded 200 rows\n"),
-    "array": ("grid", "rate 0.1 seed 3\n"),
+    "array": ("grid", "rate 0.01 seed 3\n"),
     "retries": ("flaky", "attempt 3: connected\n"),
     "conditional": ("repair", "repairing 3 errors\n"),
     "parameters": ("greet", "Servus, Ada!\n"),
