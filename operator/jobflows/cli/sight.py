@@ -11,7 +11,7 @@ from dataclasses import replace
 
 from jobflows.cli.cluster import Cluster, Job, Loaded
 from jobflows.cluster import CONFIG_MAPS, PERSISTENT_VOLUME_CLAIMS
-from jobflows.engine import Attempt, AttemptState, Instant, Observations, StepPhase
+from jobflows.engine import Attempt, AttemptState, Instant, Observations, explain
 from jobflows.manifests.holdup import starting
 from jobflows.manifests.observe import observe_attempt
 from jobflows.manifests.resources import build_resources
@@ -19,11 +19,10 @@ from jobflows.manifests.resources import build_resources
 
 async def look(cluster: Cluster, loaded: Loaded) -> Observations:
     """What is seen of the steps that are on their way."""
-    records = loaded.ledger.steps
-    names = loaded.flow.graph.names
     if loaded.ledger.phase.terminal:
         return Observations()
-    live = [name for name, record in zip(names, records, strict=True) if _may_be_live(record.phase)]
+    known = explain(loaded.flow, loaded.ledger, cluster.now())
+    live = [said.step for said in known if not said.phase.terminal and not said.blocked_by]
     jobs = await cluster.jobs(loaded.flow, live) if live else []
     return Observations(
         attempts=attempts(loaded, jobs, cluster.now()),
@@ -49,10 +48,6 @@ def attempt_of(job: Job, now: Instant) -> Attempt | None:
         return attempt
     stage = starting(job.record, job.pods)
     return replace(attempt, reason=stage.reason, message=stage.message) if stage else attempt
-
-
-def _may_be_live(phase: StepPhase) -> bool:
-    return phase in (StepPhase.RUNNING, StepPhase.PENDING)
 
 
 async def _resources_ready(cluster: Cluster, loaded: Loaded) -> bool:

@@ -81,10 +81,10 @@ async def stop(
     flow: FlowName,
     *,
     terminate: Annotated[
-        bool, typer.Option("--terminate", help="Run nothing more at all.")
+        bool, typer.Option("--terminate", help="Run nothing more, not even onExit.")
     ] = False,
 ) -> None:
-    """End a flow now: what runs is stopped, the rest is skipped.
+    """End a flow now: what runs is stopped, the rest is skipped, and the steps of onExit run.
 
     Exit code: 0 done, 1 no such flow, or it is finished, 2 wrong usage, 3 no cluster, or not
     allowed.
