@@ -15,7 +15,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from jobflows.api.base import Count, Model, Rule
+from jobflows.api.base import Count, Model
 from jobflows.api.parameters import JSONPathText
 
 MAX_TASKS = 100_000
@@ -40,15 +40,11 @@ class ItemsFrom(Model):
 
 
 class Array(Model):
-    """Runs the step's template once for each task."""
+    """Runs the step's template once for each task.
 
-    cel = (
-        Rule(
-            "(has(self.count) ? 1 : 0) + (has(self.items) ? 1 : 0) + (has(self.itemsFrom) ? 1 : 0)"
-            " + (has(self.matrix) ? 1 : 0) == 1",
-            "give exactly one of count, items, itemsFrom and matrix",
-        ),
-    )
+    That exactly one of `count`, `items`, `itemsFrom` and `matrix` is given is for the validator: CEL
+    does not see fields whose items may be of any type.
+    """
 
     count: Annotated[int, Field(strict=True, ge=0, le=MAX_TASKS)] | None = None
     """Number of tasks, told apart by `{{ task.index }}` only."""
