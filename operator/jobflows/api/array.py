@@ -42,8 +42,8 @@ class ItemsFrom(Model):
 class Array(Model):
     """Runs the step's template once for each task.
 
-    That exactly one of `count`, `items`, `itemsFrom` and `matrix` is given is for the validator: CEL
-    does not see fields whose items may be of any type.
+    That exactly one of `count`, `items`, `itemsFrom` and `matrix` is given is for the validator to
+    see: CEL does not know fields whose items may be of any type.
     """
 
     count: Annotated[int, Field(strict=True, ge=0, le=MAX_TASKS)] | None = None

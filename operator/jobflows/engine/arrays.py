@@ -46,13 +46,16 @@ def take_in_array(draft: Draft, i: int) -> None:
 def settle_arrays(draft: Draft) -> None:
     """Skip tasks that can never run, and end the arrays all of whose tasks are final."""
     rank = draft.flow.graph.rank
-    for i in sorted(draft.frontier.open, key=lambda i: (-rank[i], i)):  # before those that follow
-        tasks = _tasks(draft, i)
-        hopeless = _hopeless(draft, i) & tasks.waiting
-        if hopeless:
-            histories = tasks.with_history(NEW, hopeless)
-            _change(draft, i, skipped=tasks.skipped | hopeless, histories=histories)
-        _settle(draft, i)
+    open_before = -1
+    while open_before != len(draft.frontier.open):  # the end of one may be that of another
+        open_before = len(draft.frontier.open)
+        for i in sorted(draft.frontier.open, key=lambda i: (-rank[i], i)):
+            tasks = _tasks(draft, i)
+            hopeless = _hopeless(draft, i) & tasks.waiting
+            if hopeless:
+                histories = tasks.with_history(NEW, hopeless)
+                _change(draft, i, skipped=tasks.skipped | hopeless, histories=histories)
+            _settle(draft, i)
 
 
 def _hopeless(draft: Draft, i: int) -> IndexSet:
