@@ -89,14 +89,14 @@ in UTC. Fields without a value are left out on a cluster. Reasons are in
 | `Running` | at least one step runs, may run or waits for a retry |
 | `Paused` | nothing is left to do but to wait for approvals |
 | `Suspended` | `spec.suspend` is true |
-| `Succeeded`, `Failed` | the end; nothing of the flow runs again |
+| `Succeeded`, `Failed` | the end; nothing of the flow runs again, unless it is resumed |
 
 | phase of a step | means |
 |---|---|
 | `Pending` | waits for dependencies, for a retry, or for the API server to take its Job |
 | `Running` | its Job exists |
 | `PendingApproval` | a Manual step waits for a person |
-| `Succeeded`, `Failed`, `Skipped` | the end; the step never runs again |
+| `Succeeded`, `Failed`, `Skipped` | the end; the step never runs again, unless a resume resets it |
 
 The condition `Succeeded` is `Unknown` until the end, then `True` or `False`. The condition `Valid`
 is `False` when the spec has problems; its message lists them.

@@ -25,6 +25,7 @@ def test_no_example_is_forgotten() -> None:
         "conditional",
         "parameters",
         "on-exit",
+        "resume",
         "templates",
         "array",
         "elementwise",
@@ -136,3 +137,24 @@ def test_elementwise(kube: Kube) -> None:
     assert done["convert"]["tasks"] == {"total": 4, "summary": "4/4", "succeeded": "0-3"}
     said = kube("logs", "-l", "workflow.kube-zen.io/step=convert", "--tail=-1").split("\n")
     assert {f"converted {name}" for name in ("north", "east", "south", "west")} <= set(said)
+
+
+def test_resume(kube: Kube) -> None:
+    _apply(kube, "resume")
+    failed = kube.ends("resume", "Failed")
+    assert "the database is down" in failed["message"]
+    kube.patch("jf", "resume", {"spec": {"parameters": [{"name": "database", "value": "up"}]}})
+    kube.annotate("resume", "workflow.kube-zen.io/resume", '{"id": "1"}')
+    status = kube.reaches("resume", "Succeeded")
+    assert status["resume"]["run"] == 2
+    assert logs(kube, "resume", "load", 2) == "attempt 2: loaded 120 rows"
+    assert {name: step.get("attempt") for name, step in steps(status).items()} == {
+        "extract": 1,
+        "load": 2,
+        "report": 1,
+    }
+    kube.annotate("resume", "workflow.kube-zen.io/resume", '{"id": "2", "from": ["load"]}')
+    kube.until("jf", "resume", lambda f: f["status"].get("resume", {}).get("id") == "2")
+    status = kube.reaches("resume", "Succeeded")
+    assert logs(kube, "resume", "load", 3) == "attempt 3: loaded 120 rows"
+    assert steps(status)["extract"]["attempt"] == 1

@@ -100,6 +100,7 @@ class ArrayWorld:
     most_live: dict[str, int] = field(default_factory=dict)
     shown: dict[int, tuple[Attempt, ...]] = field(default_factory=dict)
     fresh: bool = True
+    resume: str = ""
 
     def run(self, seconds: float = 10_000.0) -> ArrayWorld:
         """Until the flow has ended, or nothing more can happen."""
@@ -138,6 +139,7 @@ class ArrayWorld:
         seen = Observations(
             attempts=seen_now,
             changed=None if self.fresh else changed,
+            resume=self.resume,
             window=self.window,
             largest_batch=self.largest_batch,
         )

@@ -206,3 +206,46 @@ def test_fail_fast_starts_no_more_tasks_once_one_has_failed() -> None:
     assert world.ledger.phase is FlowPhase.FAILED
     assert sum(world.times("a", task) for task in range(10)) == 4
     assert str(world.tasks("a").skipped) == "4-9"
+
+
+def _fails_once(step: str, task: int, ran: int) -> tuple[End, float]:
+    return ("fail", 1.0) if step == "a" and task in (3, 7) and not ran else OK
+
+
+def test_a_resumed_array_repeats_only_the_tasks_that_failed() -> None:
+    flow_of_two = flow(array("a"), array("b", "a", dependencyMode="Index"), step("c", "b"))
+    world = ArrayWorld(flow_of_two, _fails_once).run()
+    assert world.ledger.phase is FlowPhase.FAILED
+    world.now += 10
+    world.resume = '{"id": "1"}'
+    world.settle()
+    world.crash()
+    world.run()
+
+    assert world.status["phase"] == "Succeeded"
+    assert [world.times("a", task) for task in range(10)] == [1, 1, 1, 2, 1, 1, 1, 2, 1, 1]
+    assert [world.times("b", task) for task in range(10)] == [1] * 10
+    assert world.times("c", 0) == 1
+
+
+def test_an_array_that_is_named_in_a_resume_runs_as_a_whole() -> None:
+    world = ArrayWorld(flow(array("a", count=3), array("b", "a", count=2))).run()
+    world.now += 10
+    world.resume = '{"id": "1", "from": ["a"]}'
+    world.run()
+
+    assert world.ledger.phase is FlowPhase.SUCCEEDED
+    assert [world.times("a", task) for task in range(3)] == [2, 2, 2]
+    assert [world.times("b", task) for task in range(2)] == [2, 2]
+
+
+def test_an_array_that_is_set_to_succeeded_lets_all_tasks_after_it_run() -> None:
+    flow_of_two = flow(array("a"), array("b", "a", dependencyMode="Index"))
+    world = ArrayWorld(flow_of_two, _fails_once).run()
+    world.now += 10
+    world.resume = '{"id": "1", "set": {"a": "Succeeded"}}'
+    world.run()
+
+    assert world.ledger.phase is FlowPhase.SUCCEEDED
+    assert [world.times("a", task) for task in range(10)] == [1] * 10
+    assert [world.times("b", task) for task in range(10)] == [1] * 10

@@ -6,9 +6,12 @@ late, final records untouched) are in `World.plan`; here are those of the whole 
 
 from __future__ import annotations
 
+import json
 import random
+from contextlib import nullcontext
 from unittest.mock import patch
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -33,35 +36,64 @@ class Watcher:
         self.seen = 0
         self.on_record: dict[str, dict[str, object]] = {}
         self.ended = False
+        self.taken: tuple[str, float | None] = ("", None)
+        self.runs: dict[str, int] = {}
+        self.used = dict.fromkeys(world.flow.graph.names, 0)
         self.backoff_limit = world.flow.policy.backoff_limit
 
     def look(self) -> None:
         world, graph = self.world, self.world.flow.graph
+        if (world.ledger.resume.id, world.ledger.resume.at) != self.taken:
+            self._resumed()
         over = world.ledger.outcome is not None
         for name, _, _ in world.starts[self.seen :]:
             assert over == world.flow.steps[graph.index[name]].on_exit, f"{name}: not its time"
         assert not (self.ended and world.starts[self.seen :]), "started after the end"
-        self.ended = world.status.get("phase") in ("Succeeded", "Failed")
-        for name, number, _ in world.starts[self.seen :]:
+        on_record = world.status.get("phase") in (FlowPhase.SUCCEEDED, FlowPhase.FAILED)
+        self.ended = world.ledger.phase.terminal and on_record
+        for name, _, _ in world.starts[self.seen :]:
             above = [(p, world.ledger.steps[p]) for p in graph.parents[graph.index[name]]]
-            if number == 1:
+            if world.record(name).started is None:
                 assert all(record.phase.terminal for _, record in above), name
                 assert not any(blocks_dependents(world.flow, p, r) for p, r in above), name
             assert name not in self.on_record, f"{name} was final and runs again"
         self.seen = len(world.starts)
         live = [job.step for job in world.jobs if job.is_live(world.now)]
         assert len(live) == len(set(live)), "two attempts of one step at once"
-        for record in world.ledger.steps:
-            assert record.attempt <= 1 + record.retries + record.losses
-        total = sum(r.retries for r in world.ledger.steps[: world.flow.handlers.start])
-        assert total <= self.backoff_limit
+        for name, record in zip(graph.names, world.ledger.steps, strict=True):
+            used = record.attempt - self.used.get(name, 0)
+            assert used <= 1 + record.retries + record.losses
         assert world.ledger.frontier is not None
+        assert world.ledger.frontier.retries <= self.backoff_limit
         assert len(world.ledger.frontier.timers) <= 4 * len(graph) + 2
+        told = world.status.get("resume") or {}
+        assert self.runs.setdefault(told.get("id", ""), told.get("run", 1)) == told.get("run", 1)
         if alike.LARGE == 0:
             return  # what is said together moves from one entry to the other
+        if told.get("id", "") != self.taken[0]:
+            return  # a resume that is not on record yet
         for entry in world.status.get("steps", ()):
             if StepPhase(entry["phase"]).terminal:
-                assert self.on_record.setdefault(entry["name"], entry) == entry
+                said = {key: value for key, value in entry.items() if key != "outdated"}
+                assert self.on_record.setdefault(entry["name"], said) == said
+
+    def _resumed(self) -> None:
+        """Another run: what succeeded, and is not below a step that was named, stays as it is."""
+        world, graph = self.world, self.world.flow.graph
+        again = [graph.index[n] for n in json.loads(world.resume)["from"] if n in graph.index]
+        for i in again:
+            again += graph.children[i]
+        repeated = {graph.names[i] for i in (*again, *world.flow.handlers)}
+        self.taken = (world.ledger.resume.id, world.ledger.resume.at)
+        self.ended = False
+        self.on_record = {
+            name: entry
+            for name, entry in self.on_record.items()
+            if entry["phase"] == "Succeeded" and name not in repeated
+        }
+        for name in set(graph.names) - self.on_record.keys():
+            record = world.record(name)
+            self.used[name] = record.attempt - (record.started is not None)
 
 
 def run(
@@ -71,11 +103,13 @@ def run(
     troubles: float,
     then: Case | None = None,
     stop: StopRequest | None = None,
+    resumes: float = 0.0,
 ) -> World:
     """Drive a flow through misfortune; all of it stops after a while, so that it can end.
 
     With `then` the flow is edited on its way until nothing but the names of its steps is the same.
     With `stop` a person ends it, and takes the request back some time after it was heard.
+    `resumes` is the chance that somebody asks for a resume, each turn.
     """
     chance = random.Random(seed)
     world = World(case.flow)
@@ -103,6 +137,8 @@ def run(
                 world.edit(case.flow)
         else:
             _misfortune(world, case, chance, troubles)
+            if chance.random() < resumes:
+                world.resume = json.dumps(_request(world, turn, chance))
         if world.flow_deleted is not None:
             break
         wake_at = world.plan().wake_at
@@ -132,6 +168,16 @@ def _misfortune(world: World, case: Case, chance: random.Random, troubles: float
     if chance.random() < 0.1:
         name = chance.choice(world.flow.graph.names)
         world.approvals[name] = chance.random() < 0.7
+
+
+def _request(world: World, turn: int, chance: random.Random) -> dict[str, object]:
+    names = [*world.flow.graph.names, "nobody"]
+    return {
+        "id": str(turn),
+        "mode": chance.choice(["hot", "cold"]),
+        "from": chance.sample(names, chance.choice([0, 0, 1, 2]) % len(names)),
+        "set": dict.fromkeys(chance.sample(names, chance.choice([0, 0, 0, 1])), "Succeeded"),
+    }
 
 
 @given(case=cases(), seed=st.integers(0, 2**32))
@@ -189,6 +235,32 @@ def test_a_flow_that_is_stopped_on_its_way_ends_at_once(
     assert world.ledger.phase in (FlowPhase.SUCCEEDED, FlowPhase.FAILED)
     assert all(record.phase.terminal for record in world.ledger.steps)
     assert world.flow_deleted is not None
+
+
+@given(case=cases(), seed=st.integers(0, 2**32))
+@PROFILE
+@pytest.mark.parametrize("troubles", [0.0, 0.5])
+def test_a_flow_that_is_resumed_at_any_moment_repeats_no_success_and_ends(
+    case: Case, troubles: float, seed: int
+) -> None:
+    world = run(case, seed, troubles=troubles, resumes=0.15)
+
+    assert world.ledger.phase in (FlowPhase.SUCCEEDED, FlowPhase.FAILED)
+    assert all(record.phase.terminal for record in world.ledger.steps)
+    assert world.flow_deleted is not None
+
+
+@given(case=cases(), then=cases(), seed=st.integers(0, 2**32))
+@PROFILE
+@pytest.mark.parametrize("large", [False, True])
+def test_a_flow_that_is_edited_and_resumed_ends(
+    case: Case, then: Case, large: bool, seed: int
+) -> None:
+    with patch.multiple(alike, LARGE=0, MANY=2) if large else nullcontext():
+        world = run(case, seed, troubles=0.3, then=then, resumes=0.15)
+
+    assert world.ledger.phase in (FlowPhase.SUCCEEDED, FlowPhase.FAILED)
+    assert all(record.phase.terminal for record in world.ledger.steps)
 
 
 @given(case=cases())

@@ -44,7 +44,8 @@ class World:
     """One flow and its Jobs. `scripts` says how the attempts of a step end, the last one for ever.
 
     `shows(step)` may keep news of a step from the operator for a while, `writes()` may keep the
-    status from being written; what a plan wants removed is removed only once the status is written.
+    status from being written; what a plan wants removed is removed only once the status is written,
+    and a resume is on record before anything is started because of it.
     """
 
     def __init__(self, flow: CompiledFlow, **scripts: Outcome | list[Outcome]) -> None:
@@ -61,6 +62,7 @@ class World:
         self.tries: dict[tuple[str, int], int] = {}
         self.approvals: dict[str, bool] = {}
         self.stop: StopRequest | None = None
+        self.resume = ""
         self.peers: list[Peer] = []
         self.window: int | None = None
         self.resources_ready = False
@@ -163,6 +165,7 @@ class World:
             strays=[a for n, group in self.shown.items() if n not in index for a in group],
             approvals=dict(self.approvals),
             stop=self.stop,
+            resume=self.resume,
             peers=self.peers,
             window=self.window,
             resources_ready=self.resources_ready,
@@ -195,7 +198,10 @@ class World:
 
     def _carry_out(self, answer: Plan) -> None:
         removals = (StopAttempt, DeleteAttempt, DeleteFlow)
-        if any(isinstance(a, removals) or self._begins_handler(a) for a in answer.actions):
+        told = (self.status.get("resume") or {}).get("id", "") == self.ledger.resume.id
+        if not told or any(
+            isinstance(a, removals) or self._begins_handler(a) for a in answer.actions
+        ):
             self.write()
         for action in answer.actions:
             match action:
@@ -255,6 +261,13 @@ class World:
         self.refused = {}
         self.look_at_all = True
 
+    def ask(self, **request: Any) -> list[Event]:
+        """The user asks for a resume; returns what they are told at once."""
+        self.resume = json.dumps(request)
+        before = len(self.events)
+        self.tick()
+        return self.events[before:]
+
     def edit(self, new: CompiledFlow) -> list[Event]:
         """The user applies another spec."""
         new = replace(new, generation=self.flow.generation + 1)
@@ -277,7 +290,8 @@ def check(flow: CompiledFlow, before: Ledger, seen: Observations, now: float, an
     again = plan(flow, answer.ledger, replace(seen, changed=()), now)
     assert again.ledger == answer.ledger, "not idempotent"
     assert not again.events, again.events
-    carried, derived = answer.ledger.frontier, Frontier.of(flow, answer.ledger.steps)
+    carried = answer.ledger.frontier
+    derived = Frontier.of(flow, answer.ledger.steps, answer.ledger.resume.at)
     assert carried is not None
     assert carried.handler_failures == derived.handler_failures
     for name in ("ready", "live", "doomed", "unfinished", "failures", "retries", "handlers"):
@@ -292,10 +306,12 @@ def check(flow: CompiledFlow, before: Ledger, seen: Observations, now: float, an
 
 
 def _never_again(before: Ledger, after: Ledger) -> None:
-    if before.phase.terminal:
+    resumed = before.resume.run != after.resume.run
+    if before.phase.terminal and not resumed:
         assert (after.phase, after.finished) == (before.phase, before.finished)
     for old, new in zip(before.steps, after.steps, strict=False):
-        if old.phase.terminal:
+        assert new.attempt >= old.attempt, "an attempt number came back"
+        if old.phase.terminal and not resumed:
             assert new == old, "a final record changed"
     if after.phase.terminal:
         final = (StepPhase.SUCCEEDED, StepPhase.FAILED, StepPhase.SKIPPED)

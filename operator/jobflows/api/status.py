@@ -28,7 +28,7 @@ class FlowPhase(StrEnum):
 
     @property
     def terminal(self) -> bool:
-        """Whether nothing runs any more, ever."""
+        """Whether nothing runs any more, unless the flow is resumed."""
         return self in (FlowPhase.SUCCEEDED, FlowPhase.FAILED)
 
 
@@ -44,7 +44,7 @@ class StepPhase(StrEnum):
 
     @property
     def terminal(self) -> bool:
-        """Whether the step never runs again."""
+        """Whether the step runs no more, unless a resume resets it."""
         return self in (StepPhase.SUCCEEDED, StepPhase.FAILED, StepPhase.SKIPPED)
 
 
@@ -191,7 +191,7 @@ class StepStatus(Model):
     """When it reached its last phase."""
 
     attempt: Count = 0
-    """Number of the current attempt, never used again."""
+    """Number of the current attempt, never used again; a resume counts on."""
 
     retry_count: Count = 0
     """Attempts after application failures."""
@@ -219,6 +219,35 @@ class StepStatus(Model):
 
     tasks: TaskStatus | None = None
     """Where the tasks of an array stand."""
+
+    outdated: Flag = False
+    """Whether the step was edited after it had finished; a resume may name it in `from`."""
+
+
+class ResumeRefusal(Model):
+    """A request to resume that was not taken in."""
+
+    request: str
+    """Digest of the annotation's value, which is not looked at again."""
+
+    message: str = ""
+    """Why, and what to do."""
+
+
+class ResumeStatus(Model):
+    """What became of the annotation workflow.kube-zen.io/resume."""
+
+    id: str | None = None
+    """id of the last request that was taken in."""
+
+    time: Time | None = None
+    """When it was taken in."""
+
+    run: Count | None = None
+    """Number of the run that it began; the first one, without a request, is 1."""
+
+    refusal: ResumeRefusal | None = None
+    """The last request that was refused."""
 
 
 class Status(Model):
@@ -252,7 +281,7 @@ class Status(Model):
     """Succeeded is the summary."""
 
     start_time: Time | None = None
-    """When the flow was taken up."""
+    """When the flow was taken up, or its last run after a resume."""
 
     completion_time: Time | None = None
     """When the flow reached its last phase."""
@@ -262,6 +291,9 @@ class Status(Model):
 
     progress: Progress = Progress()
     """How many steps are done."""
+
+    resume: ResumeStatus | None = None
+    """What became of requests to resume the flow."""
 
     steps: Annotated[
         tuple[StepStatus, ...],

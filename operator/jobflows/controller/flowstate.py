@@ -10,6 +10,7 @@ import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from jobflows.api.resume import RESUME_ANNOTATION
 from jobflows.controller.holds import Holds
 from jobflows.controller.sightings import Sightings
 from jobflows.engine import CompiledFlow, Instant, Ledger, Observations, Peer
@@ -25,6 +26,8 @@ class FlowState:
 
     uid: str
     record: FlowRecord | None = None
+    former: FlowRecord | None = None
+    """The flow as it was before edits that came while it was released."""
     flow: CompiledFlow | None = None
     ledger: Ledger | None = None
     ledger_on_record: Ledger | None = None
@@ -71,6 +74,7 @@ class FlowState:
             strays=sightings.strays(now),
             approvals=read_approvals(annotations),
             stop=read_stop(annotations.get(STOP_ANNOTATION, "")),
+            resume=annotations.get(RESUME_ANNOTATION, ""),
             peers=peers,
             window=max(0, window - sightings.starting),
             resources_ready=self.resources_ready,

@@ -30,6 +30,16 @@ class StepStatus(msgspec.Struct):
     alike: str = ""
 
 
+class ResumeRefusal(msgspec.Struct):
+    request: str = ""
+
+
+class ResumeStatus(msgspec.Struct):
+    id: str = ""
+    time: str | None = None
+    refusal: ResumeRefusal = msgspec.field(default_factory=ResumeRefusal)
+
+
 class Status(msgspec.Struct, rename="camel"):
     """The part of `status` that says whether the flow is over."""
 
@@ -37,6 +47,7 @@ class Status(msgspec.Struct, rename="camel"):
     phase: FlowPhase = FlowPhase.PENDING
     start_time: str | None = None
     completion_time: str | None = None
+    resume: ResumeStatus = msgspec.field(default_factory=ResumeStatus)
     steps: list[StepStatus] = []
 
     def step_phases(self) -> dict[str, str]:
@@ -50,6 +61,10 @@ class Status(msgspec.Struct, rename="camel"):
     @property
     def finished(self) -> Instant | None:
         return parse_rfc3339(self.completion_time)
+
+    @property
+    def resumed(self) -> Instant | None:
+        return parse_rfc3339(self.resume.time)
 
 
 class _JobSpec(msgspec.Struct):

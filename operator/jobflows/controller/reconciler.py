@@ -18,10 +18,10 @@ from jobflows.cluster.resources import JOBFLOWS, ObjectRef
 from jobflows.controller.effects import Effects
 from jobflows.controller.evidence import EvidenceReader
 from jobflows.controller.flowstate import FlowState
-from jobflows.controller.glance import glance_policy, glance_status, promises_job_ttl
 from jobflows.controller.measure import Census
 from jobflows.controller.metrics import Metrics
 from jobflows.controller.rejection import InvalidFlowError, Rejection, is_mended
+from jobflows.controller.rest import at_rest, former_flow
 from jobflows.controller.settings import Settings
 from jobflows.controller.status_writer import StatusWriter
 from jobflows.controller.world import World
@@ -39,17 +39,14 @@ from jobflows.engine import (
     plan,
     read_status,
 )
-from jobflows.engine.edits import IGNORED
+from jobflows.engine.edits import FINISHED_ALREADY
+from jobflows.engine.resume import STARTED as RESUME_STARTED
 from jobflows.engine.sizing import advise
 from jobflows.engine.stopping import STOP_ANNOTATION, STOP_WORDS, read_stop
 from jobflows.engine.times import parse_rfc3339
 
-PEOPLE = frozenset({Reason.AWAITING_APPROVAL, Reason.APPROVED, "SpecChangeApplied"})
+PEOPLE = frozenset({Reason.AWAITING_APPROVAL, Reason.APPROVED, "SpecChangeApplied", RESUME_STARTED})
 """Normal events that are told by default: they are about what people do, or have to do."""
-
-FINISHED_ALREADY = Event(
-    IGNORED, "the flow is finished; edits of its spec have no effect on this run", warning=True
-)
 
 log = logging.getLogger(__name__)
 
@@ -147,11 +144,13 @@ class Reconciler:
         self._census.move(flow, before, answer.ledger, now)
         for event in answer.events:
             self._announce(state, event)
-        ended = answer.ledger.phase.terminal and not before.phase.terminal
+        resumed = answer.ledger.resume.run != before.resume.run
+        ended = answer.ledger.phase.terminal and (resumed or not before.phase.terminal)
         if answer.ledger != state.ledger_on_record:
             self._status.mark(state, urgent=ended)
-        if ended:
+        if ended or resumed:
             self._world.finished(state)
+        if ended:
             advice = advise(state.tally)
             if advice is not None:
                 self._announce(state, advice)
@@ -159,6 +158,8 @@ class Reconciler:
             if moment is not None:
                 self._wake(state.uid, moment)
         if answer.actions:
+            if _is_untold(state):
+                await self._status.flush(state)
             await self._effects.carry_out(state, flow, answer.actions)
         self.release(state)
 
@@ -175,27 +176,13 @@ class Reconciler:
         self.cache.drop(state.uid)
 
     def _rests(self, state: FlowState) -> bool:
-        """Whether a flow is finished and has nothing to do but wait for its TTL."""
-        record = state.record
-        assert record is not None  # the caller has looked
-        status = glance_status(record)
-        if not status.phase.terminal or status.finished is None:
+        rest = at_rest(state, self._clock.now())
+        if rest is None:
             return False
-        meta = record.metadata
-        if status.observed_generation != meta.generation:  # edited since: mended, or in vain
-            return False
-        phases = status.step_phases()
-        self._census.meet(meta.uid, meta.namespace, status.phase, [*phases.values()], new=False)
-        for name, jobs in state.sightings.jobs.items():
-            over = (job.condition("Complete") or job.condition("Failed") for job in jobs.values())
-            if phases.get(name) != "Succeeded" and not all(over):
-                return False
-        if state.sightings.jobs and promises_job_ttl(record):
-            return False
-        expires = status.finished + glance_policy(record).ttl_seconds_after_finished
-        if self._clock.now() >= expires:
-            return False
-        self._wake(state.uid, expires)
+        assert state.record is not None  # the caller has looked
+        meta = state.record.metadata
+        self._census.meet(meta.uid, meta.namespace, rest.phase, rest.steps.values(), new=False)
+        self._wake(state.uid, rest.until)
         return True
 
     def _compile(self, state: FlowState) -> CompiledFlow:
@@ -230,7 +217,11 @@ class Reconciler:
             observed = status.get("observedGeneration")
             state.ledger_on_record = state.ledger if observed == flow.generation else None
             if state.ledger.phase.terminal and observed not in (None, flow.generation):
+                former = former_flow(state)
+                if former is not None:
+                    state.ledger, _ = edit(former, flow, read_status(former, status))
                 self._announce(state, FINISHED_ALREADY)
+            state.former = None
             state.adopt(flow, now)
             if fresh:
                 self._census.leave(flow.uid)
@@ -293,6 +284,16 @@ def _ends_something(answer: Plan, before: Ledger) -> bool:
     """Whether the plan decides, now, that something which seems to run has to be stopped."""
     stops = any(isinstance(action, StopAttempt) for action in answer.actions)
     return stops and answer.ledger != before
+
+
+def _is_untold(state: FlowState) -> bool:
+    """Whether a resume is taken in, but not on record: after a crash it would be once more.
+
+    So nothing of the new run is started before.
+    """
+    assert state.ledger is not None  # it has just been planned
+    known, told = state.ledger.resume, state.ledger_on_record
+    return bool(known.id) and (told is None or told.resume != known)
 
 
 def _phases(flow: CompiledFlow, ledger: Ledger) -> list[str]:

@@ -51,7 +51,10 @@ class World:
         uid = new.metadata.uid
         state = self._state(uid)
         state.record = new
-        if old is None or old.metadata.generation != new.metadata.generation:
+        edited = old is not None and old.metadata.generation != new.metadata.generation
+        if edited and state.ledger is None and state.former is None:
+            state.former = old
+        if old is None or edited:
             self._regroup(state, old, new)
         if old is None:
             self._enqueue(uid, Priority.RESYNC)
@@ -92,7 +95,7 @@ class World:
         return found
 
     def finished(self, state: FlowState) -> None:
-        """A flow ended: those of its group that wait for it have news."""
+        """A flow ended, or runs again: the others of its group have news."""
         group = _group(state.record)
         if state.record is None or not group:
             return
@@ -199,15 +202,16 @@ def _peer(state: FlowState) -> Peer | None:
     if record is None:
         return None
     if state.ledger is not None:
-        phase, begun = state.ledger.phase, state.ledger.started
+        phase, begun, resumed = state.ledger.phase, state.ledger.started, state.ledger.resume.at
     else:
         status = glance_status(record)
-        phase, begun = status.phase, status.started
+        phase, begun, resumed = status.phase, status.started, status.resumed
+    created = parse_rfc3339(record.metadata.creationTimestamp) or 0.0
     return Peer(
         uid=state.uid,
         name=record.metadata.name,
-        created=parse_rfc3339(record.metadata.creationTimestamp) or 0.0,
+        created=max(created, resumed or 0.0),
         phase=phase,
         replaces=glance_policy(record).concurrency_policy == "Replace",
-        started=begun is not None or bool(state.sightings.jobs),
+        started=begun is not None or (resumed is None and bool(state.sightings.jobs)),
     )

@@ -15,6 +15,7 @@ from jobflows.engine.ledger import (
     Ledger,
     Outcome,
     Reason,
+    Resume,
     StepPhase,
     StepRecord,
 )
@@ -38,6 +39,7 @@ from jobflows.engine.plan import (
     StopAttempt,
 )
 from jobflows.engine.planner import plan
+from jobflows.engine.resume import Resumption, is_settled, resume
 from jobflows.engine.status import conditions, invalid_conditions, read_status, write_status
 
 __all__ = [
@@ -62,6 +64,8 @@ __all__ = [
     "Peer",
     "Plan",
     "Reason",
+    "Resume",
+    "Resumption",
     "StartAttempt",
     "StepPhase",
     "StepRecord",
@@ -72,8 +76,10 @@ __all__ = [
     "edit",
     "explain",
     "invalid_conditions",
+    "is_settled",
     "plan",
     "read_status",
     "rebase",
+    "resume",
     "write_status",
 ]

@@ -70,6 +70,7 @@ def _recheck(draft: Draft, step: int, attempt: Attempt) -> None:
 
 def _adopt(draft: Draft, step: int, attempt: Attempt) -> None:
     record = _charge(draft, step, attempt.number)
+    is_first = record.started is None
     draft.start(
         step,
         phase=StepPhase.RUNNING,
@@ -82,7 +83,7 @@ def _adopt(draft: Draft, step: int, attempt: Attempt) -> None:
         job=attempt.ref,
     )
     _set_timers(draft, step, attempt)
-    if attempt.number == 1 and attempt.cause is not Cause.REJECTED:
+    if is_first and attempt.cause is not Cause.REJECTED:
         draft.event(Reason.STARTED, f"started as {attempt.ref.name}", step)
 
 

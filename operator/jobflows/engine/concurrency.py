@@ -1,9 +1,10 @@
 """Which flows of one concurrency group may run at the same time.
 
-Age decides, so that every observer comes to the same answer without asking the others. Creation
-times have a resolution of one second: of flows with the same one, those that have started are the
-older ones, and else the UID decides. Forbid waits for every older flow; Replace asks every older
-flow to stop, and waits until they have.
+Age decides, counted from a flow's creation or from the resume that began its run, so that every
+observer comes to the same answer without asking the others. Creation times have a resolution of
+one second: of flows with the same one, those that have started are the older ones, and else the UID
+decides. Forbid waits for every older flow; Replace asks every older flow to stop, and waits until
+they have.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from dataclasses import dataclass
 from enum import Enum
 
 from jobflows.engine.flow import CompiledFlow
+from jobflows.engine.ledger import Ledger
 from jobflows.engine.observations import Peer
 
 
@@ -31,11 +33,12 @@ class AdmissionDecision:
 _GO = AdmissionDecision(Admission.GO)
 
 
-def admit(flow: CompiledFlow, started: bool, peers: Iterable[Peer]) -> AdmissionDecision:
+def admit(flow: CompiledFlow, ledger: Ledger, peers: Iterable[Peer]) -> AdmissionDecision:
     """Decide whether `flow` may go on, given the unfinished flows of its group."""
     if not flow.group:
         return _GO
-    mine = (flow.created, not started, flow.uid)
+    started = ledger.started is not None
+    mine = (max(flow.created, ledger.resume.at or 0.0), not started, flow.uid)
     older: list[Peer] = []
     for peer in peers:
         if (peer.created, not peer.started, peer.uid) < mine:

@@ -30,12 +30,14 @@ class Draft:
         self.ledger = ledger
         self.records: list[StepRecord] = list(ledger.steps) or [FRESH] * len(flow.steps)
         known = ledger.frontier
-        self.frontier = known.copy() if known else Frontier.of(flow, self.records)
-        self.look_at_all = known is None or seen.changed is None
-        self.began_now = ledger.started is None
+        self.frontier = known.copy() if known else self._derive()
+        self.look_at_all = known is None or seen.changed is None or ledger.started is None
         self.actions: list[Action] = []
         self.events: list[Event] = []
         self._touched = known is None or not ledger.steps
+
+    def _derive(self) -> Frontier:
+        return Frontier.of(self.flow, self.records, self.ledger.resume.at)
 
     def seal(self) -> Plan:
         """Turn the draft into the plan; `steps` is the same object when no step has changed."""

@@ -1,7 +1,8 @@
 """A ledger meets another graph: a spec that was edited, or a status read back after a restart.
 
 Records belong to steps by name. What is final stays final, what runs goes on as it was started,
-what has not started follows the new spec. Nothing is rolled back and nothing runs twice.
+what has not started follows the new spec. Nothing is rolled back and nothing runs twice. A finished
+step that is edited is marked, for the day the flow is resumed.
 """
 
 from __future__ import annotations
@@ -15,6 +16,10 @@ from jobflows.engine.plan import Event
 
 APPLIED = "SpecChangeApplied"
 IGNORED = "SpecChangeIgnored"
+
+FINISHED_ALREADY = Event(
+    IGNORED, "the flow is finished; edits take effect in the steps that a resume runs", warning=True
+)
 
 TOO_LATE = StepRecord(
     phase=StepPhase.SKIPPED, reason=Reason.FLOW_FINISHED, message="added after the flow had ended"
@@ -38,11 +43,15 @@ def rebase(flow: CompiledFlow, ledger: Ledger, records: Mapping[str, StepRecord]
 
 def edit(old: CompiledFlow, new: CompiledFlow, ledger: Ledger) -> tuple[Ledger, tuple[Event, ...]]:
     """Carry the ledger of `old` over to `new`, and say what of the edit applies and what cannot."""
+    records = _by_name(old, ledger)
+    for name, record in records.items():
+        if record.phase.terminal and _is_outdated(name, old, new):
+            records[name] = replace(record, outdated=True)
+    rebased = rebase(new, ledger, records)
     if ledger.phase.terminal:
-        words = "the flow is finished; edits of its spec have no effect on this run"
-        return rebase(new, ledger, _by_name(old, ledger)), (Event(IGNORED, words, warning=True),)
+        return rebased, (FINISHED_ALREADY,)
     events: list[Event] = []
-    for name, record in _by_name(old, ledger).items():
+    for name, record in records.items():
         event = _judge_step(name, record, old, new)
         if event is not None:
             events.append(event)
@@ -58,22 +67,33 @@ def edit(old: CompiledFlow, new: CompiledFlow, ledger: Ledger) -> tuple[Ledger, 
         events.append(Event(APPLIED, words))
     if old.policy != new.policy:
         events.append(Event(APPLIED, "executionPolicy changed"))
-    return rebase(new, ledger, _by_name(old, ledger)), tuple(events)
+    return rebased, tuple(events)
+
+
+def _is_changed(name: str, old: CompiledFlow, new: CompiledFlow) -> bool:
+    before, after = old.steps[old.graph.index[name]], new.steps[new.graph.index[name]]
+    return before.spec != after.spec
+
+
+def _is_outdated(name: str, old: CompiledFlow, new: CompiledFlow) -> bool:
+    """Whether a step would run something else now: its own text, or the template it shares."""
+    if name not in new.graph.index:
+        return False
+    before, after = old.steps[old.graph.index[name]], new.steps[new.graph.index[name]]
+    return before.spec != after.spec or before.template != after.template
 
 
 def _judge_step(
     name: str, record: StepRecord, old: CompiledFlow, new: CompiledFlow
 ) -> Event | None:
-    before = old.steps[old.graph.index[name]]
-    position = new.graph.index.get(name)
-    if position is None:
+    if name not in new.graph.index:
         if record.phase.terminal:
             return Event(APPLIED, "removed; its record goes with it", name)
         if record.phase is StepPhase.PENDING:
             when = "before its next attempt" if record.attempt else "before it started"
             return Event(APPLIED, f"removed {when}", name)
         return Event(APPLIED, "removed; what runs of it is stopped", name, warning=True)
-    if new.steps[position].spec == before.spec:
+    if not _is_changed(name, old, new):
         return None
     if record.phase.terminal:
         words = f"is {record.phase} already; the change has no effect on this run"

@@ -15,8 +15,10 @@ from jobflows.engine.stopping import stop_steps
 
 
 def is_failing_fast(draft: Draft) -> bool:
-    """Whether the flow has failed already, and no step may start or be tried again."""
-    return draft.flow.policy.fail_fast and draft.frontier.failures > 0
+    """Whether this run has failed already, and no step may start or be tried again."""
+    if not draft.flow.policy.fail_fast or not draft.frontier.failures:
+        return False
+    return draft.ledger.resume.at is None or first_failure(draft) is not None
 
 
 def fail_fast(draft: Draft) -> None:
@@ -27,14 +29,16 @@ def fail_fast(draft: Draft) -> None:
     running = sum(draft.records[i].phase is StepPhase.RUNNING for i in draft.frontier.live)
     if drains and draft.frontier.unfinished == running:
         return
-    name = draft.flow.graph.names[first_failure(draft)]
+    first = first_failure(draft)
+    assert first is not None  # it is failing fast
+    name = draft.flow.graph.names[first]
     words = f"step {name} failed, and failFast is set"
     before = draft.frontier.unfinished
     for i in range(draft.flow.handlers.start):
         record = draft.records[i]
         if record.phase.terminal or (drains and _runs(draft, i)):
             continue
-        if record.phase is StepPhase.PENDING and record.attempt:
+        if record.phase is StepPhase.PENDING and record.started is not None:
             message = f"{record.message}; not tried again: {words}"
             draft.stop_attempts(i)
             draft.close(i, StepPhase.FAILED, Reason.STEP_FAILED, message)

@@ -25,8 +25,8 @@ class Frontier:
     pending steps below a failure, to be skipped; `open` are arrays that run, and may have tasks to
     start; `unfinished` counts all that is not final;
     `failures` counts failed steps that the flow does not tolerate; `retries` is the sum over all
-    steps. Exit handlers are counted by themselves: `handlers` are those that are not final,
-    `handler_failures` those that failed; their retries are their own. `timers` is a heap of
+    steps of this run. Exit handlers are counted by themselves: `handlers` are those that are not
+    final, `handler_failures` those that failed; their retries are their own. `timers` is a heap of
     (moment, step), each once (`armed` holds the same); a stale one costs a look.
     """
 
@@ -44,12 +44,19 @@ class Frontier:
     armed: set[tuple[Instant, int]] = field(default_factory=set)
 
     @classmethod
-    def of(cls, flow: CompiledFlow, records: Sequence[StepRecord]) -> Frontier:
-        """Derive the frontier from scratch: after a restart, or an edit of the spec."""
+    def of(
+        cls, flow: CompiledFlow, records: Sequence[StepRecord], since: Instant | None = None
+    ) -> Frontier:
+        """Derive the frontier from scratch: after a restart, an edit of the spec, or a resume.
+
+        What steps that ended before `since` have cost is not charged to this run.
+        """
         unmet = [0] * len(records)
         self = cls(unmet, Ready(flow.graph), set(), set(), set(), [], 0, 0, 0)
         for i, record in enumerate(records):
             self.count(flow, i, record)
+            if since is not None and record.finished is not None and record.finished < since:
+                self.retries -= 0 if flow.steps[i].on_exit else record.retries
             if record.phase.terminal:
                 continue
             above = [(p, records[p]) for p in flow.graph.parents[i]]

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from jobflows.engine.tasks import Tasks
 
 __all__ = [
+    "FIRST_RUN",
     "FRESH",
     "AttemptRef",
     "FlowPhase",
@@ -27,6 +28,7 @@ __all__ = [
     "Ledger",
     "Outcome",
     "Reason",
+    "Resume",
     "StepPhase",
     "StepRecord",
 ]
@@ -74,6 +76,7 @@ class Reason(StrEnum):
     FLOW_FINISHED = "FlowFinished"
     TASKS_FAILED = "TasksFailed"
     STEP_FAILED = "StepFailed"
+    MARKED = "MarkedSucceeded"
     COMPLETED = "Completed"
     INVALID = "Invalid"
 
@@ -92,8 +95,9 @@ class StepRecord:
 
     `attempt` is the number of the newest attempt, 0 before the first. `retries` counts attempts
     that cost a retry, `losses` those lost to disruption; the two budgets never mix. `started` is
-    the first attempt's start, `attempt_started` the newest one's; the latter is not written down, a
-    restart takes it from the Job.
+    the first attempt's start in this run, `attempt_started` the newest one's; the latter is not
+    written down, a restart takes it from the Job. `outdated` says that the step was edited after
+    it had finished.
     """
 
     phase: StepPhase = StepPhase.PENDING
@@ -110,6 +114,8 @@ class StepRecord:
     outputs: Mapping[str, str] = field(default_factory=dict)
     tasks: Tasks | None = None
     """What is decided about each task of an array, once it is open."""
+
+    outdated: bool = False
 
     @property
     def is_open(self) -> bool:
@@ -130,6 +136,24 @@ class Outcome:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Resume:
+    """What became of the requests to resume a flow.
+
+    `id` names the last one that was taken in, at `at`; `run` counts the runs it began, and the
+    first one. `refused` is the digest of the last one that was refused, `refusal` says why.
+    """
+
+    id: str = ""
+    at: Instant | None = None
+    run: int = 1
+    refused: str = ""
+    refusal: str = ""
+
+
+FIRST_RUN = Resume()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Ledger:
     """What is decided about a flow; `steps` has one record a step, in the order of the graph.
 
@@ -143,4 +167,5 @@ class Ledger:
     finished: Instant | None = None
     outcome: Outcome | None = None
     steps: Sequence[StepRecord] = ()
+    resume: Resume = FIRST_RUN
     frontier: Frontier | None = field(default=None, compare=False, repr=False)

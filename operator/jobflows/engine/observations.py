@@ -94,6 +94,7 @@ class Peer:
     uid: str
     name: str
     created: Instant
+    """When it was created, or resumed."""
     phase: FlowPhase
     replaces: bool
     """Whether its own concurrencyPolicy is Replace."""
@@ -131,6 +132,8 @@ class Observations:
     strays: Sequence[Attempt] = ()
     approvals: Mapping[str, bool] = field(default_factory=dict)
     stop: StopRequest | None = None
+    resume: str = ""
+    """The request to resume the flow, as it was written."""
     peers: Sequence[Peer] = ()
     window: int | None = None
     """How many attempts one plan may start; the next plan goes on where this one ended."""

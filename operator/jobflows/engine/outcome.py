@@ -124,9 +124,12 @@ def _end(draft: Draft, outcome: Outcome) -> None:
     look_after(draft)
 
 
-def first_failure(draft: Draft) -> int:
-    """The failed step that a reader should look at first; failFast ended others because of it."""
-    return min(_failed(draft, range(draft.flow.handlers.start)))[2]
+def first_failure(draft: Draft) -> int | None:
+    """The first failed step of this run; failFast ended others because of it."""
+    since = draft.ledger.resume.at or 0.0
+    steps = range(draft.flow.handlers.start)
+    found = [failed for failed in _failed(draft, steps) if failed[1] >= since]
+    return min(found)[2] if found else None
 
 
 def _words_of_failure(draft: Draft, what: str, steps: range) -> str:

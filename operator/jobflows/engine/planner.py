@@ -2,10 +2,12 @@
 
 Level-triggered: it asks what is, never what happened, so that an event which is lost, late or
 doubled changes nothing. It may be called at any moment with the same answer, until an observation
-or the clock gives it news.
+or the clock gives it news. A request to resume is judged last, when all that is seen is taken in.
 """
 
 from __future__ import annotations
+
+from dataclasses import replace
 
 from jobflows.engine.arrays import settle_arrays, take_in_array
 from jobflows.engine.attempts import take_in
@@ -19,6 +21,7 @@ from jobflows.engine.ledger import FlowPhase, Instant, Ledger, Reason, StepPhase
 from jobflows.engine.observations import AttemptState, Observations
 from jobflows.engine.outcome import close, conclude, look_after, settle, stop_flow
 from jobflows.engine.plan import CreateResources, Plan, StopAttempt
+from jobflows.engine.resume import is_settled, resume
 from jobflows.engine.starts import decide, start_ready
 from jobflows.engine.stopping import reason_to_stop, stop_asked
 
@@ -35,6 +38,19 @@ def plan(flow: CompiledFlow, ledger: Ledger, seen: Observations, now: Instant) -
     Returns:
         The new ledger, actions that are safe to repeat, events, and the next moment to ask again.
     """
+    answer = _plan(flow, ledger, seen, now)
+    known = answer.ledger.resume
+    if not seen.resume or is_settled(seen.resume, taken=known.id, refused=known.refused):
+        return answer
+    judged = resume(flow, answer.ledger, seen, now)
+    events = (*answer.events, *judged.events)
+    if not judged.accepted:
+        return replace(answer, ledger=judged.ledger, events=events)
+    again = _plan(flow, judged.ledger, seen, now)
+    return replace(again, events=(*events, *again.events))
+
+
+def _plan(flow: CompiledFlow, ledger: Ledger, seen: Observations, now: Instant) -> Plan:
     draft = Draft(flow, ledger, seen, now)
     for stray in seen.strays:
         if stray.state is AttemptState.RUNNING:
@@ -52,7 +68,8 @@ def plan(flow: CompiledFlow, ledger: Ledger, seen: Observations, now: Instant) -
 def _has_begun(draft: Draft) -> bool:
     """The gates before the first step: a person, other flows of the group, and `suspend`.
 
-    A flow with attempts has passed them already, whatever became of the status that said so.
+    A flow with attempts of this run has passed them already, whatever became of the status that
+    said so. What still runs of the run before has no place in a flow that waits.
     """
     if draft.ledger.started is not None:
         return True
@@ -62,7 +79,7 @@ def _has_begun(draft: Draft) -> bool:
         if asked is not None:
             stop_flow(draft, *asked)
             return False
-        decision = admit(draft.flow, False, draft.seen.peers)
+        decision = admit(draft.flow, draft.ledger, draft.seen.peers)
         if decision.admission is Admission.STOP:
             stop_flow(draft, Reason.REPLACED, decision.message)
             return False
@@ -70,11 +87,13 @@ def _has_begun(draft: Draft) -> bool:
             draft.set_flow(
                 phase=FlowPhase.PENDING, reason=Reason.WAITING_FOR_FLOW, message=decision.message
             )
+            _stop_former(draft)
             return False
         if draft.flow.suspend:
             draft.set_flow(
                 phase=FlowPhase.SUSPENDED, reason=Reason.SUSPENDED, message="spec.suspend is true"
             )
+            _stop_former(draft)
             return False
         begun = draft.now
     draft.set_flow(phase=FlowPhase.RUNNING, reason=Reason.STARTED, message="", started=begun)
@@ -82,13 +101,19 @@ def _has_begun(draft: Draft) -> bool:
     return True
 
 
+def _stop_former(draft: Draft) -> None:
+    for i in sorted(draft.seen.attempts):
+        draft.stop_attempts(i)
+
+
 def _first_attempt(draft: Draft) -> Instant | None:
-    """When the oldest attempt was made; None without any."""
+    """When the oldest attempt of this run was made; None without any."""
+    resumed = draft.ledger.resume.at or 0.0
     made = [
-        min(draft.now, draft.now if attempt.created is None else attempt.created)
-        for attempts in draft.seen.attempts.values()
+        max(resumed, min(draft.now, draft.now if attempt.created is None else attempt.created))
+        for i, attempts in draft.seen.attempts.items()
         for attempt in attempts
-        if attempt.was_created
+        if attempt.was_created and attempt.number > draft.records[i].attempt
     ]
     return min(made, default=None)
 

@@ -83,7 +83,7 @@ def _start(draft: Draft, i: int) -> StartAttempt | None:
         return None
     if any(attempt.is_live for attempt in draft.attempts(i)):
         return None  # the attempt before is still on its way out
-    if record.attempt == 0 and not _wanted(draft, step):
+    if record.started is None and not _wanted(draft, step):
         return None
     if step.is_manual:
         _ask(draft, step)

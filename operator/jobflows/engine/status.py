@@ -21,6 +21,7 @@ from jobflows.engine.ledger import (
     Ledger,
     Outcome,
     Reason,
+    Resume,
     StepPhase,
     StepRecord,
 )
@@ -43,6 +44,7 @@ def read_status(flow: CompiledFlow, status: Mapping[str, Any]) -> Ledger:
         started=parse_rfc3339(status.get("startTime")),
         finished=parse_rfc3339(status.get("completionTime")),
         outcome=_read_outcome(status.get("outcome")),
+        resume=_read_resume(status.get("resume") or {}),
     )
     records: dict[str, StepRecord] = {}
     for step in status.get("steps") or ():
@@ -74,6 +76,7 @@ def write_status(flow: CompiledFlow, ledger: Ledger, now: Instant) -> dict[str, 
             "skippedSteps": counts[StepPhase.SKIPPED],
             "summary": f"{final}/{total}",
         },
+        "resume": _write_resume(ledger.resume) or None,
         "steps": [
             *_write_steps(flow, ledger),
             *(_write_handler(flow.graph.names[i], ledger.steps[i]) for i in flow.handlers),
@@ -186,6 +189,29 @@ def _write_handler(name: str, record: StepRecord) -> dict[str, Any]:
     return {**_write_step(name, record), "onExit": True}
 
 
+def _write_resume(resume: Resume) -> dict[str, Any]:
+    written: dict[str, Any] = {}
+    if resume.id:
+        written |= {"id": resume.id, "time": rfc3339(resume.at), "run": resume.run}
+    if resume.refused:
+        written["refusal"] = {
+            "request": resume.refused,
+            "message": resume.refusal[:MESSAGE_LENGTH],
+        }
+    return written
+
+
+def _read_resume(resume: Mapping[str, Any]) -> Resume:
+    refusal = resume.get("refusal") or {}
+    return Resume(
+        id=resume.get("id") or "",
+        at=parse_rfc3339(resume.get("time")),
+        run=resume.get("run") or 1,
+        refused=refusal.get("request") or "",
+        refusal=refusal.get("message") or "",
+    )
+
+
 def _write_step(name: str, record: StepRecord) -> dict[str, Any]:
     step: dict[str, Any] = {"name": name, "phase": str(record.phase)}
     if record.reason and record.reason != _PLAIN.get(record.phase):
@@ -210,6 +236,8 @@ def _write_step(name: str, record: StepRecord) -> dict[str, Any]:
         step["outputs"] = dict(record.outputs)
     if record.tasks is not None:
         step["tasks"] = write_tasks(record.tasks)
+    if record.outdated:
+        step["outdated"] = True
     return step
 
 
@@ -229,4 +257,5 @@ def _read_step(step: Mapping[str, Any]) -> StepRecord:
         job=AttemptRef(job["name"], job.get("uid", "")) if job else None,
         outputs=step.get("outputs") or {},
         tasks=read_tasks(step["tasks"]) if step.get("tasks") else None,
+        outdated=step.get("outdated", False),
     )

@@ -41,7 +41,7 @@ def reason_to_stop(draft: Draft) -> tuple[Reason, str] | None:
     asked = stop_asked(draft)
     if asked is not None:
         return asked
-    decision = admit(draft.flow, True, draft.seen.peers)
+    decision = admit(draft.flow, draft.ledger, draft.seen.peers)
     if decision.admission is Admission.STOP:
         return Reason.REPLACED, decision.message
     if draft.seen.resources_problem:
@@ -52,7 +52,7 @@ def reason_to_stop(draft: Draft) -> tuple[Reason, str] | None:
         return None
     if draft.now >= started + limit:
         return Reason.FLOW_DEADLINE, f"the flow ran longer than {limit} s"
-    if draft.look_at_all or draft.began_now:
+    if draft.look_at_all:
         draft.frontier.set_timer(started + limit, -1)
     return None
 
@@ -63,6 +63,6 @@ def stop_steps(draft: Draft, steps: Iterable[int], reason: str, message: str) ->
         record = draft.records[i]
         if not record.phase.terminal:
             draft.stop_attempts(i)  # also one that was created a moment ago and is not on record
-            untouched = record.phase is StepPhase.PENDING and record.attempt == 0
+            untouched = record.phase is StepPhase.PENDING and record.started is None
             phase = StepPhase.SKIPPED if untouched else StepPhase.FAILED
             draft.close(i, phase, reason, message)

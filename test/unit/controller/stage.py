@@ -16,6 +16,7 @@ from typing import Any
 import msgspec
 from prometheus_client import CollectorRegistry
 
+from jobflows.api.resume import RESUME_ANNOTATION
 from jobflows.cluster.transport import MERGE_PATCH, Request, Response
 from jobflows.controller.metrics import Metrics
 from jobflows.controller.operator import Operator
@@ -121,6 +122,11 @@ class Stage:
 
     async def annotate(self, name: str, **annotations: str) -> None:
         said = {f"approved.workflow.kube-zen.io/{k}": v for k, v in annotations.items()}
+        await self.call("PATCH", f"{FLOWS}/{name}", {"metadata": {"annotations": said}})
+
+    async def resume(self, name: str, **request: Any) -> None:
+        """Ask for another run of what did not succeed."""
+        said = {RESUME_ANNOTATION: msgspec.json.encode(request).decode()}
         await self.call("PATCH", f"{FLOWS}/{name}", {"metadata": {"annotations": said}})
 
     async def delete(self, name: str) -> None:

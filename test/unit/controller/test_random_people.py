@@ -1,4 +1,4 @@
-"""Random edits, suspensions, approvals and deletions, on a bad network, with crashes in between.
+"""Random edits, suspensions, approvals, reruns, deletions, on a bad network, with crashes between.
 
 What people do makes the outcome of a single step theirs. What must hold whatever they do: every
 flow that is left comes to an end, its status fits its spec, no attempt has two Jobs, and nothing
@@ -40,6 +40,7 @@ class Person:
         self.rng = rng
         self.steps: list[Object] = [manual(ASKS)]
         self.made = 0
+        self.asked = 0
         self.deleted = False
         for _ in range(rng.randint(1, 5)):
             self._add()
@@ -63,7 +64,9 @@ class Person:
         stage, rng = self.stage, self.rng
         if stage.flow(self.name) is None:
             return
-        match rng.choice(("suspend", "resume", "approve", "add", "add", "remove", "change", "end")):
+        match rng.choice(
+            ("suspend", "resume", "approve", "add", "add", "remove", "change", "end", "again")
+        ):
             case "suspend":
                 await stage.edit(self.name, suspend=True)
             case "resume":
@@ -85,6 +88,13 @@ class Person:
                 if "template" in self.steps[changed]:
                     self.steps[changed] = {**self.steps[changed], "timeoutSeconds": 30}
                     await stage.edit(self.name, steps=self.steps)
+            case "again":
+                self.asked += 1
+                names = rng.sample([each["name"] for each in self.steps], rng.choice((0, 0, 1)))
+                mode = rng.choice(("hot", "cold"))
+                await stage.resume(
+                    self.name, **{"id": str(self.asked), "from": names, "mode": mode}
+                )
             case "end" if rng.random() < 0.3:
                 await stage.delete(self.name)
 

@@ -8,6 +8,7 @@ import pytest
 import yaml
 
 from jobflows.api.policy import RetryPolicy
+from jobflows.api.resume import RESUME_ANNOTATION
 from jobflows.api.validation import check
 from jobflows.engine import FlowPhase, Reason, StepPhase, edits
 from jobflows.engine.starts import APPROVED_PREFIX
@@ -62,6 +63,7 @@ def test_generated_pages_are_as_new_as_the_code(generated: dict[str, str], name:
 def test_every_reason_is_explained() -> None:
     page = (DOCS / "reference" / "events-and-reasons.md").read_text()
     reasons = {*map(str, Reason), edits.APPLIED, edits.IGNORED, "StepRetry", "FlowStarted"}
+    reasons |= {"ResumeStarted", "ResumeRefused"}
     assert {reason for reason in reasons if f"`{reason}`" not in page} == set()
 
 
@@ -73,7 +75,9 @@ def test_every_phase_is_explained() -> None:
 def test_every_label_is_explained() -> None:
     page = (DOCS / "reference" / "labels-and-annotations.md").read_text()
     known = (labels.FLOW, labels.FLOW_UID, labels.STEP, labels.ATTEMPT, labels.MANAGED_BY)
-    assert {label for label in (*known, APPROVED_PREFIX) if label not in page} == set()
+    assert {
+        label for label in (*known, APPROVED_PREFIX, RESUME_ANNOTATION) if label not in page
+    } == set()
 
 
 def test_every_metric_that_is_named_exists() -> None:

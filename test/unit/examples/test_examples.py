@@ -54,6 +54,10 @@ RUNS = {
             "report": "Succeeded 1",
         },
     ),
+    "resume": (
+        ["--param", "database=up"],
+        {"extract": "Succeeded 1", "load": "Succeeded 1", "report": "Succeeded 1"},
+    ),
     "parameters": (
         ["--param", "greeting=Servus"],
         {"choose": "Succeeded 1", "greet": "Succeeded 1"},
@@ -75,6 +79,7 @@ LOGS = {
     "array": ("grid", "rate 0.01 seed 3\n"),
     "retries": ("flaky", "attempt 3: connected\n"),
     "conditional": ("repair", "repairing 3 errors\n"),
+    "resume": ("load", "attempt 1: loaded 120 rows\n"),
     "parameters": ("greet", "Servus, Ada!\n"),
     "on-exit": ("tidy", "tidied up after Succeeded\n"),
     "templates": ("both", "counting both of 2026-02-01 on 2026-02-01\n"),
