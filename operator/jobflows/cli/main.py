@@ -16,6 +16,7 @@ from jobflows.cli.flows import list_flows, status
 from jobflows.cli.lint import lint
 from jobflows.cli.logs import logs
 from jobflows.cli.render import render
+from jobflows.cli.resume import resume
 from jobflows.cli.run import run
 from jobflows.cli.steer import approve, pause, reject, stop, unpause
 
@@ -32,7 +33,7 @@ for command in (run, lint, render):
     app.command(rich_help_panel="On this machine")(command)
 app.command("list", rich_help_panel="On a cluster")(on_cluster(list_flows))
 app.command("explain", rich_help_panel="On a cluster")(on_cluster(explain_flow))
-for act in (status, logs, approve, reject, pause, unpause, stop):
+for act in (status, logs, approve, reject, pause, unpause, stop, resume):
     app.command(rich_help_panel="On a cluster")(on_cluster(act))
 
 

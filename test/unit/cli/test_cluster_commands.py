@@ -238,6 +238,26 @@ def test_stop_annotates(served: Served) -> None:
     assert annotations == {"workflow.kube-zen.io/stop": "terminate"}
 
 
+def test_resume_asks_once_each_time_and_takes_back_a_stop(served: Served) -> None:
+    made = flow("f", step("a"), step("b", "a"), step("c", "b"))
+    made["metadata"]["annotations"] = {"workflow.kube-zen.io/stop": "stop"}
+    made["spec"]["parameters"] = [{"name": "day", "value": "1"}, {"name": "n", "value": "2"}]
+    failed = {"phase": "Failed", "reason": "Error", "message": "no"}
+    skipped = {"phase": "Skipped", "reason": "DependencyFailed", "message": "b"}
+    add(served, made, "Failed", a="Succeeded", b=failed, c=skipped)
+    assert jobflow("resume", "f").stdout == "f: resumed, 2 steps run again: b, c\n"
+    annotations = served.flow("f")["metadata"]["annotations"]
+    first = json.loads(annotations["workflow.kube-zen.io/resume"])
+    assert (first["mode"], "workflow.kube-zen.io/stop" in annotations) == ("hot", False)
+    words = ("resume", "f", "--cold", "--from", "a", "-p", "day=9")
+    assert "3 steps run again: a, b, c" in jobflow(*words).stdout
+    found = served.flow("f")
+    second = json.loads(found["metadata"]["annotations"]["workflow.kube-zen.io/resume"])
+    assert second == {"id": second["id"], "mode": "cold", "from": ["a"]}
+    assert second["id"] != first["id"]
+    assert [each["value"] for each in found["spec"]["parameters"]] == ["9", "2"]
+
+
 def test_logs_are_those_of_the_main_container(served: Served) -> None:
     add(served, flow("f", step("a"), step("b", "a")), a={"phase": "Running", "attempt": 1})
     state = {"name": "main", "state": {"running": {"startedAt": NOW}}}
@@ -258,6 +278,9 @@ def test_logs_are_those_of_the_main_container(served: Served) -> None:
         (["approve", "etl", "load"], "step load of flow etl is no Manual step, it has ok"),
         (["approve", "etl", "ok"], "step ok is Succeeded already: approved"),
         (["stop", "done"], "flow done is Succeeded already"),
+        (["resume", "done"], "the flow succeeded; name steps to run again"),
+        (["resume", "done", "--from", "b"], "flow done has no step 'b', it has a"),
+        (["resume", "done", "--from", "a", "-p", "x=1"], "no parameter 'x', it has none"),
         (["pause", "done"], "flow done is Succeeded already"),
         (["logs", "etl", "load", "--attempt", "7"], "attempt 7 of step load has no pod"),
     ],
@@ -306,7 +329,7 @@ def test_a_cluster_that_cannot_be_used_is_three_and_names_a_cure(
 
 
 def test_every_command_has_examples_and_exit_codes() -> None:
-    names = "explain list status logs approve reject pause unpause stop"
+    names = "explain list status logs approve reject pause unpause stop resume"
     for name in names.split():
         words = jobflow(name, "--help").stdout
         assert "Examples:" in words, name

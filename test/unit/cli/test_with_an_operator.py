@@ -12,6 +12,7 @@ from cluster_suite.flows import fails_until, flow, manual, retry, runs, sim, ste
 from jobflows.cli.cluster import Cluster
 from jobflows.cli.connection import Output
 from jobflows.cli.explain import explain_flow
+from jobflows.cli.resume import resume
 from jobflows.cli.steer import approve, pause, reject, stop, unpause
 from jobflows.cluster import Client, Limiter
 from unit.controller.stage import Stage, play
@@ -49,13 +50,17 @@ def test_a_paused_flow_starts_nothing_until_it_goes_on() -> None:
     play(scenario)
 
 
-def test_a_stopped_flow_ends() -> None:
+def test_a_stopped_flow_is_resumed_and_ends() -> None:
     async def scenario(stage: Stage) -> None:
         await stage.apply(flow("f", step("a"), step("b", "a", pod=runs("60s")), step("c", "b")))
         await stage.until(lambda: stage.phases("f").get("b") == "Running")
         await stop(person(stage), "f")
         await stage.ended("f", seconds=30)
         assert stage.phase("f") == "Failed"
+        await resume(person(stage), "f")
+        await stage.until(lambda: stage.phase("f") == "Succeeded")
+        assert stage.jobs_made["f", "a", 1] == 1
+        assert ("f", "a", 2) not in stage.jobs_made
 
     play(scenario)
 
