@@ -21,7 +21,7 @@ def test_a_timeout_deletes_the_job_and_its_pods(kube: Kube) -> None:
 def test_a_timeout_can_be_retried(kube: Kube) -> None:
     script = sim("never", only_pods="-1-[a-z0-9]{5}$")
     kube.apply(flow("slow", step("a", pod=script, timeoutSeconds=1, retryPolicy=retry(1))))
-    assert steps(kube.ends("slow"))["a"]["retryCount"] == 1
+    assert steps(kube.ends("slow"))["a"]["timeoutCount"] == 1
     assert [job["metadata"]["name"] for job in kube.jobs("slow")] == ["slow-a-2"]
 
 

@@ -116,12 +116,12 @@ def test_a_job_that_the_api_server_refuses_fails_the_step_with_its_words(kube: K
     assert "nodeSelector" in done["message"]
 
 
-def test_an_image_that_cannot_be_pulled_is_told_while_the_step_waits(kube: Kube) -> None:
-    kube.apply(flow("typo", step("a", pod=sim("image-error"))))
-    kube.until("jf", "typo", lambda f: "ImagePullBackOff" in str(f.get("status")))
-    done = steps(kube.flow("typo"))["a"]
-    assert done["phase"] == "Running"
-    assert "container main waits: ImagePullBackOff" in done["message"]
+def test_an_image_that_cannot_be_pulled_fails_the_step_at_once(kube: Kube) -> None:
+    kube.apply(flow("typo", step("a", pod=sim("image-error"), retryPolicy={"limit": 5})))
+    done = steps(kube.ends("typo", "Failed"))["a"]
+    assert done["reason"] == "ImagePullBackOff"
+    assert done["attempt"] == 1
+    kube.gone("job", "typo-a-1")
 
 
 def test_describe_explains_a_failure(kube: Kube) -> None:

@@ -38,7 +38,7 @@ def test_a_retry_waits_and_says_why(kube: Kube) -> None:
 def test_the_last_failure_is_kept_when_retries_are_used_up(kube: Kube) -> None:
     kube.apply(flow("worn", step("a", pod=sim("oom"), retryPolicy=retry(1))))
     done = steps(kube.ends("worn", "Failed"))["a"]
-    assert (done["retryCount"], done["reason"]) == (1, "OOMKilled")
+    assert (done["outOfMemoryCount"], done["reason"]) == (1, "OOMKilled")
     assert "after 1 retries" in done["message"]
     assert len(kube.jobs("worn")) == 2
 

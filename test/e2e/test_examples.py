@@ -21,6 +21,7 @@ def test_no_example_is_forgotten() -> None:
         "linear",
         "etl-diamond",
         "manual-approval",
+        "oom-growth",
         "retries",
         "conditional",
         "parameters",
@@ -68,6 +69,15 @@ def test_manual_approval(kube: Kube) -> None:
     kube.ends("manual-approval")
     ran_in_order(kube, "manual-approval")
     assert logs(kube, "manual-approval", "release") == "released"
+
+
+def test_scenario_13_oom_growth(kube: Kube) -> None:
+    _apply(kube, "oom-growth")
+    done = steps(kube.ends("oom-growth"))["crunch"]
+    assert (done["attempt"], done["outOfMemoryCount"]) == (3, 2)
+    assert done["resources"] == {"memory": "72Mi"}
+    had = [(failed["cause"], failed.get("resources")) for failed in done["failures"]]
+    assert had == [("OutOfMemory", None), ("OutOfMemory", {"memory": "48Mi"})]
 
 
 def test_retries(kube: Kube) -> None:

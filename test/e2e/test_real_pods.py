@@ -62,12 +62,22 @@ def test_the_last_lines_of_a_failed_step_are_in_its_message(kube: Kube) -> None:
     assert logs(kube, "speaks", "a", 2) == "cannot open table orders"
 
 
-def test_an_image_that_does_not_exist_is_told(kube: Kube) -> None:
+def test_an_image_that_does_not_exist_fails_the_step_at_once(kube: Kube) -> None:
     template = shell("true", image="registry.invalid/nothing:1")
-    kube.apply(flow("typo", {"name": "a", "template": template, "timeoutSeconds": 600}))
-    pulling = ("ErrImagePull", "ImagePullBackOff")
-    found = kube.until("jf", "typo", lambda f: any(w in str(f.get("status")) for w in pulling))
-    assert "registry.invalid/nothing:1" in steps(found["status"])["a"]["message"]
+    kube.apply(flow("typo", {"name": "a", "template": template, "retryPolicy": retry(5)}))
+    done = steps(kube.ends("typo", "Failed"))["a"]
+    assert (done["reason"], done["attempt"]) == ("ImagePullBackOff", 1)
+    assert "registry.invalid/nothing:1" in done["message"]
+    kube.gone("job", "typo-a-1")
+
+
+def test_scenario_23_a_pod_that_is_deleted_by_force_is_lost_and_replaced(kube: Kube) -> None:
+    waits = shell("[ {{ step.attempt }} -gt 1 ] || sleep 600")
+    kube.apply(flow("robbed", {"name": "a", "template": waits}))
+    running = kube.until_any("pods", "", lambda pod: pod["status"].get("phase") == "Running")
+    kube("delete", "pod", running["metadata"]["name"], "--force", "--grace-period=0")
+    done = steps(kube.ends("robbed"))["a"]
+    assert (done["attempt"], done["lostCount"]) == (2, 1)
 
 
 def test_a_secret_reaches_the_process_and_nothing_else(kube: Kube) -> None:

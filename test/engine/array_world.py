@@ -18,6 +18,7 @@ from jobflows.engine import (
     AttemptState,
     Cause,
     CompiledFlow,
+    Grown,
     Ledger,
     Observations,
     Plan,
@@ -34,7 +35,7 @@ from jobflows.engine.indexes import EMPTY, IndexSet
 from jobflows.engine.observations import TaskFailure
 from jobflows.engine.tasks import Tasks
 
-End = Literal["ok", "fail", "lost"]
+End = Literal["ok", "fail", "lost", "oom"]
 Script = Callable[[str, int, int], tuple[End, float]]
 """(step, task, how many times it ran before) -> how it ends, after how many seconds."""
 
@@ -57,7 +58,12 @@ class Batch:
     def seen(self, now: float) -> Attempt:
         done = {t: end for t, (end, at) in self.ends.items() if at <= now}
         failures = []
-        for kind, cause in (("fail", Cause.APPLICATION), ("lost", Cause.DISRUPTION)):
+        causes = {
+            "fail": Cause.APPLICATION,
+            "lost": Cause.DISRUPTION,
+            "oom": Cause.OUT_OF_MEMORY,
+        }
+        for kind, cause in causes.items():
             hit = IndexSet.of(t for t, end in done.items() if end == kind)
             if hit:
                 failures.append(TaskFailure(tasks=hit, cause=cause, message=kind))
@@ -95,6 +101,8 @@ class ArrayWorld:
     batches: dict[tuple[str, int], Batch] = field(default_factory=dict)
     begun: dict[tuple[str, int], list[float]] = field(default_factory=dict)
     """When each task (step, index) was started."""
+    resources: dict[tuple[str, int], Grown] = field(default_factory=dict)
+    """What each attempt (step, number) may use beyond its template."""
     ended: dict[tuple[str, int], float] = field(default_factory=dict)
     """When each task succeeded."""
     most_live: dict[str, int] = field(default_factory=dict)
@@ -186,6 +194,7 @@ class ArrayWorld:
         is_array = self.flow.steps[action.step].is_array
         tasks = action.tasks if is_array else IndexSet.of([0])
         assert tasks, "an empty batch"
+        self.resources[name, action.number] = action.resources
         ends = {}
         for task in tasks:
             ran = self.times(name, task)

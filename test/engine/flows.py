@@ -19,6 +19,9 @@ def step(
     retries: int | None = None,
     backoff: Mapping[str, Any] | None = None,
     losses: int | None = None,
+    policy: Mapping[str, Any] | None = None,
+    memory: str | None = None,
+    cpu: str | None = None,
     timeout: int | None = None,
     job_ttl: int | None = None,
     manual: bool = False,
@@ -27,19 +30,26 @@ def step(
     outputs: Mapping[str, str] | None = None,
     **fields: Any,
 ) -> dict[str, Any]:
-    """One step as YAML has it. Without a `backoff` a retry waits a second, without jitter."""
+    """One step as YAML has it; `policy` are further fields of its retryPolicy.
+
+    Without a `backoff` a retry waits a second, without jitter.
+    """
     document: dict[str, Any] = {"name": name, "dependencies": needs.split(), **fields}
     if manual:
         document["type"] = "Manual"
     else:
-        pod = {"containers": [{"name": "main", "image": "busybox"}], "restartPolicy": "Never"}
+        container: dict[str, Any] = {"name": "main", "image": "busybox"}
+        amounts = {k: v for k, v in (("memory", memory), ("cpu", cpu)) if v is not None}
+        if amounts:
+            container["resources"] = {"requests": amounts, "limits": amounts}
+        pod = {"containers": [container], "restartPolicy": "Never"}
         document["template"] = {"spec": {"template": {"spec": pod}}}
         if job_ttl is not None:
             document["template"]["spec"]["ttlSecondsAfterFinished"] = job_ttl
-    if retries is not None or losses is not None:
+    if retries is not None or losses is not None or policy is not None:
         wait = backoff or {"type": "Fixed", "duration": "1s", "jitter": 0.0}
-        policy: dict[str, Any] = {"limit": retries or 0, "backoff": wait}
-        document["retryPolicy"] = policy | (
+        retry: dict[str, Any] = {"limit": retries or 0, "backoff": wait, **(policy or {})}
+        document["retryPolicy"] = retry | (
             {} if losses is None else {"onDisruption": {"limit": losses}}
         )
     if timeout is not None:

@@ -34,6 +34,9 @@ class Job:
             return False
         return not (self.outcome.end == "vanish" and now >= self.created + self.outcome.after)
 
+    def _is_stuck(self, now: float) -> bool:
+        return self.outcome.end == "stick" and now >= self.created + self.outcome.after
+
     def is_live(self, now: float) -> bool:
         return self.exists(now) and self.seen(now).is_live
 
@@ -63,6 +66,16 @@ class Job:
                 reason=outcome.reason,
                 message=outcome.message,
                 exit_codes=outcome.exit_codes,
+            )
+        if state is AttemptState.RUNNING and self._is_stuck(now):
+            return Attempt(
+                number=self.number,
+                state=state,
+                ref=ref,
+                created=self.created,
+                cause=outcome.cause,
+                reason=outcome.reason,
+                message=outcome.message,
             )
         return Attempt(
             number=self.number,

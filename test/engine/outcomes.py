@@ -8,7 +8,7 @@ from typing import Literal
 
 from jobflows.engine import Cause
 
-End = Literal["succeed", "fail", "vanish", "reject", "block", "hang"]
+End = Literal["succeed", "fail", "vanish", "reject", "block", "hang", "stick"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,6 +28,7 @@ class Outcome:
     output: str | None = None
     running_message: str = ""
     times: int = 0
+    needs: str = ""
     recheck: float | None = None
 
     def __repr__(self) -> str:
@@ -55,6 +56,31 @@ def evicted(after: float = 1.0) -> Outcome:
         cause=Cause.DISRUPTION,
         reason="Evicted",
         message="the node was low on memory",
+    )
+
+
+def out_of_memory(after: float = 1.0, needs: str = "") -> Outcome:
+    """Killed for want of memory; with `needs` only while the attempt has less than that."""
+    return Outcome(
+        end="fail",
+        after=after,
+        cause=Cause.OUT_OF_MEMORY,
+        reason="OOMKilled",
+        message="container main exited with 137 (OOMKilled)",
+        exit_codes={"main": 137},
+        needs=needs,
+    )
+
+
+def stuck(after: float = 1.0, stopping: float = 0.0) -> Outcome:
+    """It never runs: its image cannot be pulled, and its Job goes on trying."""
+    return Outcome(
+        end="stick",
+        after=after,
+        stopping=stopping,
+        cause=Cause.CONFIGURATION,
+        reason="ImagePullBackOff",
+        message="container main cannot run: ImagePullBackOff",
     )
 
 

@@ -15,7 +15,9 @@ from engine.outcomes import (
     evicted,
     fail,
     hang,
+    out_of_memory,
     rejected,
+    stuck,
     succeed,
     vanish,
 )
@@ -35,8 +37,24 @@ outcomes = st.one_of(
     st.builds(vanish, seconds.filter(lambda n: n > 0)),
     st.builds(hang, stops),
     st.builds(rejected),
+    st.builds(out_of_memory, seconds, st.sampled_from(["", "20Mi", "50Mi"])),
+    st.builds(stuck, seconds, stops),
     st.builds(blocked, st.integers(1, 3)),
 )
+
+
+_GROWTH: dict[str, Any] = {
+    "memory": {"factor": 1.5, "max": "40Mi"},
+    "cpu": {"values": ["150m", "1"]},
+    "timeout": {"factor": 2, "max": 9},
+}
+POLICIES: list[dict[str, Any]] = [
+    {},
+    {"onOutOfMemory": {"limit": 2}, "onTimeout": {"limit": 1}},
+    {"resources": _GROWTH},
+    {"resources": _GROWTH, "fallbacks": [{"max": {"memory": "64Mi"}}], "onTimeout": {"limit": 2}},
+]
+"""Parts of a retryPolicy for a step that starts from 16Mi and 100m."""
 
 
 class Case:
@@ -77,6 +95,9 @@ def cases(draw: st.DrawFn) -> Case:
                 "losses": draw(st.integers(0, 2)),
                 "timeout": draw(timeouts if default is None else st.none() | timeouts),
                 "job_ttl": draw(st.none() | st.integers(0, 5)),
+                "memory": "16Mi",
+                "cpu": "100m",
+                "policy": draw(st.sampled_from(POLICIES)),
             }
         scripts[name] = draw(st.lists(outcomes, min_size=1, max_size=4))
         steps.append(step(name, " ".join(sorted(needs)), **fields))

@@ -249,3 +249,40 @@ def test_an_array_that_is_set_to_succeeded_lets_all_tasks_after_it_run() -> None
     assert world.ledger.phase is FlowPhase.SUCCEEDED
     assert [world.times("a", task) for task in range(10)] == [1] * 10
     assert [world.times("b", task) for task in range(10)] == [1] * 10
+
+
+def test_scenario_13_oom_growth_is_each_task_s_own() -> None:
+    def script(_step: str, task: int, ran: int) -> tuple[End, float]:
+        needs = {3: 1, 7: 2}.get(task, 0)
+        return ("oom", 1.0) if ran < needs else OK
+
+    policy = {"resources": {"memory": {"factor": 1.5}}}
+    heavy = array("a", memory="100Mi", retries=2, policy=policy)
+    world = ArrayWorld(flow(heavy), script).run(2.5)
+    assert world.status["steps"][0]["tasks"]["retried"] == [  # type: ignore[index]
+        {
+            "tasks": "3,7",
+            "outOfMemoryCount": 1,
+            "resources": {"memory": "150Mi"},
+            "nextRetryTime": "1970-01-12T13:46:42Z",
+        }
+    ]
+    world.crash()
+    world.run()
+
+    assert world.ledger.phase is FlowPhase.SUCCEEDED
+    assert world.jobs("a") == ["0-9", "3,7", "7"]
+    asked = [world.resources["a", number].document() for number in (1, 2, 3)]
+    assert asked == [{}, {"memory": "150Mi"}, {"memory": "225Mi"}]
+
+
+def test_tasks_have_a_budget_for_each_cause() -> None:
+    def script(_step: str, task: int, ran: int) -> tuple[End, float]:
+        ends: tuple[End, ...] = ("oom", "fail", "lost", "oom", "fail", "ok")
+        return ends[ran] if task == 0 else "ok", 1.0
+
+    world = ArrayWorld(flow(array("a", retries=2)), script).run()
+    assert world.ledger.phase is FlowPhase.SUCCEEDED
+    world = ArrayWorld(flow(array("a", retries=1)), script).run()
+    assert world.ledger.phase is FlowPhase.FAILED
+    assert world.times("a", 0) == 4

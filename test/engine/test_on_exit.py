@@ -9,7 +9,7 @@ import pytest
 from engine.flows import flow, step
 from engine.outcomes import evicted, fail, hang, succeed
 from engine.world import World
-from jobflows.engine import FlowPhase, Peer, Reason, StopMode, StopRequest
+from jobflows.engine import FlowPhase, Peer, Reason, Spent, StopMode, StopRequest
 
 CLEAN = (step("clean"),)
 STOP = StopRequest(StopMode.STOP, "by hand")
@@ -188,7 +188,7 @@ def test_a_handler_has_its_own_retries_timeout_and_losses() -> None:
     ).finish()
 
     record = world.record("clean")
-    assert (record.attempt, record.retries, record.losses) == (3, 1, 1)
+    assert (record.attempt, record.spent) == (3, Spent(timeouts=1, losses=1))
     assert world.ledger.phase is FlowPhase.SUCCEEDED
 
 

@@ -17,7 +17,14 @@ from hypothesis import strategies as st
 
 from engine.random_flows import Case, cases
 from engine.world import World
-from jobflows.engine import FlowPhase, StepPhase, StopMode, StopRequest, alike
+from jobflows.engine import (
+    FAILURES_KEPT,
+    FlowPhase,
+    StepPhase,
+    StopMode,
+    StopRequest,
+    alike,
+)
 from jobflows.engine.frontier import blocks_dependents
 
 PROFILE = settings(
@@ -62,7 +69,10 @@ class Watcher:
         assert len(live) == len(set(live)), "two attempts of one step at once"
         for name, record in zip(graph.names, world.ledger.steps, strict=True):
             used = record.attempt - self.used.get(name, 0)
-            assert used <= 1 + record.retries + record.losses
+            assert used <= 1 + record.spent.counted + record.losses
+            assert len(record.failures) <= FAILURES_KEPT
+            numbers = [failed.number for failed in record.failures]
+            assert numbers == sorted(set(numbers)), "an attempt failed twice"
         assert world.ledger.frontier is not None
         assert world.ledger.frontier.retries <= self.backoff_limit
         assert len(world.ledger.frontier.timers) <= 4 * len(graph) + 2

@@ -8,9 +8,9 @@ from dataclasses import replace
 import pytest
 
 from engine.flows import START, flow, step
-from engine.outcomes import Outcome, blocked, evicted, fail, hang, succeed
+from engine.outcomes import Outcome, blocked, evicted, fail, hang, out_of_memory, succeed
 from engine.world import World
-from jobflows.engine import AttemptRef, CompiledFlow, FlowPhase, Peer, Reason, StepPhase
+from jobflows.engine import AttemptRef, CompiledFlow, FlowPhase, Peer, Reason, Spent, StepPhase
 from jobflows.engine.observations import StopMode, StopRequest
 
 FAILS_ONCE = [fail(), succeed()]
@@ -118,6 +118,21 @@ def test_what_kept_steps_have_cost_is_not_charged_to_the_new_run() -> None:
 
     assert world.ledger.phase is FlowPhase.SUCCEEDED
     assert (world.record("a").retries, world.record("b").retries) == (2, 1)
+
+
+def test_what_has_grown_is_kept_and_grows_on_with_a_budget_of_its_own() -> None:
+    policy = {"resources": {"memory": {"factor": 2}}}
+    heavy = step("a", memory="16Mi", retries=1, policy=policy)
+    world = World(flow(heavy), a=out_of_memory(needs="64Mi")).finish()
+    assert world.phases == {"a": "Failed"}
+    world.ask(id="1")
+    world.crash()
+    world.finish()
+
+    assert world.ledger.phase is FlowPhase.SUCCEEDED
+    assert [asked.get("memory") for asked in world.asked("a")] == [None, "32Mi", "32Mi", "64Mi"]
+    assert [failed.number for failed in world.record("a").failures] == [1, 2, 3]
+    assert world.record("a").spent == Spent(out_of_memory=1)
 
 
 def test_losses_are_counted_anew() -> None:

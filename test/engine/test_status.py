@@ -16,12 +16,17 @@ from engine.outcomes import fail, hang, succeed
 from engine.world import World
 from jobflows.api.status import Status
 from jobflows.engine import (
+    FAILURES_KEPT,
     FRESH,
     AttemptRef,
+    Cause,
+    FailedAttempt,
     FlowPhase,
+    Grown,
     Ledger,
     Outcome,
     Reason,
+    Spent,
     StepPhase,
     StepRecord,
     conditions,
@@ -33,14 +38,26 @@ from jobflows.engine import (
 moments = st.none() | st.integers(0, 2**33).map(lambda n: START + n / 8)
 words = st.text(max_size=50)
 reasons = st.sampled_from([str(reason) for reason in Reason] + [""])
+counts = st.integers(0, 99)
+amounts = st.none() | st.integers(1, 2**45)
+grown = st.builds(Grown, memory=amounts, cpu=amounts, timeout=st.none() | st.integers(1, 10**6))
+failures = st.builds(
+    FailedAttempt,
+    number=counts,
+    cause=st.sampled_from(Cause),
+    reason=reasons,
+    exit_code=st.none() | st.integers(1, 255),
+    resources=grown,
+)
 records = st.builds(
     StepRecord,
     phase=st.sampled_from(StepPhase),
     reason=reasons,
     message=words,
-    attempt=st.integers(0, 99),
-    retries=st.integers(0, 99),
-    losses=st.integers(0, 99),
+    attempt=counts,
+    spent=st.builds(Spent, counts, counts, counts, counts),
+    resources=grown,
+    failures=st.lists(failures, max_size=FAILURES_KEPT).map(tuple),
     started=moments,
     finished=moments,
     retry_at=moments,
@@ -193,7 +210,7 @@ finals = st.builds(
     reason=st.just("Completed"),
     message=st.sampled_from(["", "step a did not succeed"]),
     attempt=st.integers(0, 2),
-    retries=st.integers(0, 1),
+    spent=st.builds(Spent, st.integers(0, 1)),
     started=moments,
     finished=moments,
     job=st.just(AttemptRef("flow-a-1", "uid")),
@@ -268,7 +285,7 @@ def test_a_large_flow_says_the_same_once_and_what_is_special_in_full() -> None:
         finished=START + 100,
     )
     failed = replace(done, phase=StepPhase.FAILED, reason="Error", message="exit code 1")
-    special = replace(done, retries=1, outputs={"rows": "1"})
+    special = replace(done, spent=Spent(retries=1), outputs={"rows": "1"})
     said = [replace(done, outputs={"x y": f'"{i} {{+@~'}) for i in range(9)]
     steps = [done] * 12 + [skipped] * 12 + [failed] * 2 + said + [special] + [FRESH] * 564
 

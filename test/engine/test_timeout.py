@@ -5,7 +5,7 @@ from __future__ import annotations
 from engine.flows import flow, step
 from engine.outcomes import fail, hang, succeed
 from engine.world import World
-from jobflows.engine import FlowPhase, Reason, StepPhase
+from jobflows.engine import FlowPhase, Reason, Spent, StepPhase
 
 
 def test_an_attempt_that_takes_too_long_is_stopped_and_has_failed() -> None:
@@ -105,7 +105,8 @@ def test_a_rule_on_exit_codes_does_not_speak_about_a_timeout() -> None:
     assert world.phases == {"a": "Failed"}
 
 
-def test_a_timeout_is_an_application_failure_and_eats_no_disruption_budget() -> None:
+def test_a_timeout_has_a_budget_of_its_own() -> None:
     world = World(flow(step("a", timeout=1, retries=1)), a=hang()).finish()
 
-    assert (world.record("a").retries, world.record("a").losses) == (1, 0)
+    assert world.record("a").spent == Spent(timeouts=1)
+    assert world.status["steps"][0]["timeoutCount"] == 1

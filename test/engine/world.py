@@ -14,6 +14,7 @@ from typing import Any
 from engine.flows import START
 from engine.jobs import Job, refused
 from engine.outcomes import Outcome, succeed
+from jobflows.api.quantities import to_bytes
 from jobflows.engine import (
     Action,
     Attempt,
@@ -23,6 +24,7 @@ from jobflows.engine import (
     DeleteAttempt,
     DeleteFlow,
     Event,
+    Grown,
     Ledger,
     Observations,
     Peer,
@@ -76,6 +78,7 @@ class World:
         self.events: list[Event] = []
         self.starts: list[tuple[str, int, float]] = []
         self.parameters: dict[str, Mapping[str, str]] = {}
+        self.resources: dict[tuple[str, int], Grown] = {}
         self.stopped: list[tuple[str, float]] = []
         self.deleted: list[tuple[str, float]] = []
         self.flow_deleted: float | None = None
@@ -102,6 +105,10 @@ class World:
     @property
     def reasons(self) -> list[str]:
         return [event.reason for event in self.events]
+
+    def asked(self, name: str) -> list[dict[str, Any]]:
+        """What each attempt of a step may use beyond its template."""
+        return [self.resources[step, n].document() for step, n, _ in self.starts if step == name]
 
     # time --------------------------------------------------------------------------------------
 
@@ -246,6 +253,9 @@ class World:
         self.refused.pop(place, None)
         self.starts.append((name, action.number, self.now))
         self.parameters[name] = action.parameters
+        self.resources[place] = action.resources
+        if outcome.needs and (action.resources.memory or 0) >= to_bytes(outcome.needs):
+            outcome = succeed(outcome.after)
         self.jobs.append(Job(name, action.number, outcome, self.now))
 
     # the operator --------------------------------------------------------------------------------

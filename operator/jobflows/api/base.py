@@ -13,10 +13,19 @@ a field that is not nullable.
 from collections.abc import Mapping
 from typing import Annotated, Any, ClassVar, NamedTuple
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, model_validator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PlainSerializer,
+    WithJsonSchema,
+    model_validator,
+)
 from pydantic.alias_generators import to_camel
 
 from jobflows.api.durations import PATTERN, format_duration, parse_duration
+from jobflows.api.quantities import parse_quantity
 
 INT32_MAX = 2**31 - 1
 
@@ -41,6 +50,17 @@ Duration = Annotated[
     Field(json_schema_extra={"type": "string", "pattern": PATTERN, "maxLength": 32}),
 ]
 """A Go duration such as `1m30s` in YAML, a float of seconds in Python."""
+
+
+def _quantity(value: object) -> str:
+    parse_quantity(value)
+    return str(value)
+
+
+Quantity = Annotated[
+    str, BeforeValidator(_quantity), WithJsonSchema({"x-kubernetes-int-or-string": True})
+]
+"""A Kubernetes quantity such as `500m`, `2` or `1Gi`, kept as it was written."""
 
 Opaque = dict[str, Any]
 """A Kubernetes object that passes through; `jobflows.api.validation` looks inside."""

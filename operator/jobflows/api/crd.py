@@ -35,7 +35,7 @@ HEADER = "# Generated from the models by `python -m jobflows.api.crd`; do not ed
 _COPIED = (
     "description type format enum pattern minLength maxLength minItems maxItems minimum maximum "
     "x-kubernetes-list-type x-kubernetes-list-map-keys x-kubernetes-map-type "
-    "x-kubernetes-preserve-unknown-fields"
+    "x-kubernetes-preserve-unknown-fields x-kubernetes-int-or-string"
 )
 _KEYS = tuple(_COPIED.split())
 

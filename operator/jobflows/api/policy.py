@@ -1,7 +1,7 @@
 """The policies of a flow and of its steps: what happens on failure, and what flows may overlap.
 
 Names, types and defaults are zen-flow's, so its manifests keep their meaning; `concurrencyGroup`,
-`failFast`, `onDisruption`, `maxDuration` and `jitter` are ours.
+`failFast`, budgets by cause, growing resources, fallbacks, `maxDuration` and `jitter` are ours.
 """
 
 from typing import Annotated, Literal
@@ -9,6 +9,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from jobflows.api.base import Count, Duration, Factor, Flag, Model, Seconds
+from jobflows.api.growth import Fallback, ResourceGrowth
 
 ConcurrencyPolicy = Literal["Allow", "Forbid", "Replace"]
 PodFailureAction = Literal["FailJob", "Ignore", "Count"]
@@ -120,14 +121,36 @@ class OnDisruption(Model):
     """Restarts after preemption, eviction and node loss; none of them counts as a retry."""
 
 
+class OwnLimit(Model):
+    """A budget of its own for one cause."""
+
+    limit: Count | None = None
+    """Retries for this cause alone. Absent: as many as retryPolicy.limit, counted apart."""
+
+
 class RetryPolicy(Model):
-    """Retries of a failed step. Without a policy an application failure is final."""
+    """Retries of a failed step. Without a policy only disruptions are tried again."""
 
     limit: Count = 3
-    """Retries after the first attempt; 0 is none."""
+    """Retries after failures of the program; 0 is none. Errors of configuration, such as an image that cannot be pulled, are never tried again."""  # noqa: E501 - one sentence of kubectl explain
 
     backoff: Backoff = Backoff()
     """Wait between attempts."""
 
+    on_out_of_memory: OwnLimit = OwnLimit()
+    """Budget of its own for attempts that ran out of memory."""
+
+    on_timeout: OwnLimit = OwnLimit()
+    """Budget of its own for attempts that took too long."""
+
     on_disruption: OnDisruption = OnDisruption()
     """Budget of its own for preemption, eviction and node loss."""
+
+    resources: ResourceGrowth | None = None
+    """What grows when an attempt had too little of it."""
+
+    fallbacks: Annotated[
+        tuple[Fallback, ...],
+        Field(max_length=8, json_schema_extra={"x-kubernetes-list-type": "atomic"}),
+    ] = ()
+    """Other places to run, in order, for what has outgrown `resources`; the first with room is taken. Where none has, the last one is, with its max."""  # noqa: E501 - one sentence of kubectl explain

@@ -51,6 +51,8 @@ def _sections(schema: Schema, path: str) -> Iterator[str]:
 
 
 def _type(field: Schema) -> str:
+    if "x-kubernetes-int-or-string" in field:
+        return "quantity"
     kind = str(field.get("type", "any"))
     if "enum" in field:
         return " \\| ".join(f"`{value}`" for value in field["enum"])

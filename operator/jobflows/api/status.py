@@ -48,6 +48,22 @@ class StepPhase(StrEnum):
         return self in (StepPhase.SUCCEEDED, StepPhase.FAILED, StepPhase.SKIPPED)
 
 
+class Cause(StrEnum):
+    """Why an attempt failed; each cause has its own way on.
+
+    CONFIGURATION is what another try cannot mend, such as an image that does not exist. REJECTED is
+    a Job that the API server will not have, OUTPUT a success without the promised outputs.
+    """
+
+    APPLICATION = "Application"
+    OUT_OF_MEMORY = "OutOfMemory"
+    TIMEOUT = "Timeout"
+    DISRUPTION = "Disruption"
+    CONFIGURATION = "Configuration"
+    REJECTED = "Rejected"
+    OUTPUT = "Output"
+
+
 class Condition(Model):
     """A standard Kubernetes condition."""
 
@@ -115,6 +131,38 @@ class Outcome(Model):
     """One sentence that says why."""
 
 
+class GrownResources(Model):
+    """What the attempts of a step ask for when that is more than its template says."""
+
+    memory: str | None = None
+    """Memory of the main container: its limit, or its request if it has no limit."""
+
+    cpu: str | None = None
+    """CPU of the main container: its limit, or its request if it has no limit."""
+
+    timeout_seconds: Count | None = None
+    """Seconds an attempt may run."""
+
+
+class FailedAttempt(Model):
+    """An attempt that failed, and why."""
+
+    attempt: Count
+    """Its number."""
+
+    cause: Cause
+    """Whose budget it was charged to."""
+
+    reason: str | None = None
+    """One CamelCase word that says why, such as OOMKilled."""
+
+    exit_code: int | None = None
+    """Exit code of the main container, or of the first that failed."""
+
+    resources: GrownResources | None = None
+    """What it had, when that was more than the template says."""
+
+
 class RunningTasks(Model):
     """Tasks of an array that one Job has taken."""
 
@@ -134,8 +182,17 @@ class RetriedTasks(Model):
     retry_count: Count = 0
     """Attempts after application failures."""
 
+    out_of_memory_count: Count = 0
+    """Attempts after one that ran out of memory."""
+
+    timeout_count: Count = 0
+    """Attempts after one that took too long."""
+
     lost_count: Count = 0
     """Attempts after preemption, eviction or node loss."""
+
+    resources: GrownResources | None = None
+    """What the next attempt asks for, or the current one, when that has grown."""
 
     next_retry_time: Time | None = None
     """When the next attempt is due."""
@@ -196,8 +253,23 @@ class StepStatus(Model):
     retry_count: Count = 0
     """Attempts after application failures."""
 
+    out_of_memory_count: Count = 0
+    """Attempts after one that ran out of memory."""
+
+    timeout_count: Count = 0
+    """Attempts after one that took too long."""
+
     lost_count: Count = 0
     """Attempts after preemption, eviction or node loss."""
+
+    resources: GrownResources | None = None
+    """What the next attempt asks for, or the current one, when that has grown."""
+
+    failures: Annotated[
+        tuple[FailedAttempt, ...],
+        Field(max_length=10, json_schema_extra={"x-kubernetes-list-type": "atomic"}),
+    ] = ()
+    """The last ten attempts that failed, oldest first."""
 
     next_retry_time: Time | None = None
     """When the next attempt is due."""

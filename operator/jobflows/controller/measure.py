@@ -104,9 +104,9 @@ class Census:
             metrics.step_phase(namespace, old.phase, new.phase)
             counted.steps[old.phase] -= 1
             counted.steps[new.phase] += 1
-        if new.retries > old.retries or new.losses > old.losses:
-            cause = "disruption" if new.losses > old.losses else "failure"
-            metrics.step_retried(namespace, max(0.0, (new.retry_at or now) - now), cause)
+        if new.spent != old.spent and new.failures:
+            wait = max(0.0, (new.retry_at or now) - now)
+            metrics.step_retried(namespace, wait, new.failures[-1].cause)
         if old.phase != new.phase:
             self._approval_moved(namespace, old, new, now)
         if new.phase.terminal and not old.phase.terminal:

@@ -133,7 +133,7 @@ class Metrics:
                 self._step_stages(namespace, stage).observe(seconds)
 
     def step_retried(self, namespace: str, backoff_seconds: float, cause: str) -> None:
-        """A step will be tried again; `cause` is one of a handful (OOMKilled, Deadline, ...)."""
+        """A step will be tried again; `cause` is one of a handful (OutOfMemory, Timeout, ...)."""
         self._step_retries(namespace, cause).inc()
         self._retry_backoff(namespace).observe(backoff_seconds)
 

@@ -15,6 +15,7 @@ from jobflows.api.validation import check
 from jobflows.cluster.clock import Clock
 from jobflows.cluster.events import EventRecorder
 from jobflows.cluster.resources import JOBFLOWS, ObjectRef
+from jobflows.controller.doubt import in_doubt
 from jobflows.controller.effects import Effects
 from jobflows.controller.evidence import EvidenceReader
 from jobflows.controller.flowstate import FlowState
@@ -34,7 +35,6 @@ from jobflows.engine import (
     Plan,
     Reason,
     StepPhase,
-    StopAttempt,
     edit,
     plan,
     read_status,
@@ -54,8 +54,7 @@ log = logging.getLogger(__name__)
 class Reconciler:
     """`wake` is asked to have a flow reconciled again at a point in time.
 
-    `look_up` asks the API server for a flow's Jobs and pods. Nothing that seems to run is ended on
-    the word of a watch alone: it may have been cut long enough for the end to go unseen.
+    `look_up` asks the API server for a flow's Jobs and pods, when a plan is `in_doubt`.
     """
 
     def __init__(
@@ -117,7 +116,7 @@ class Reconciler:
         try:
             await self._evidence.gather(state, now)
             answer = self._plan(state, flow, before, now)
-            if _ends_something(answer, before):
+            if in_doubt(flow, before, answer):
                 await self._look_up(state)
                 now = self._clock.now()
                 state.sightings.look_again()
@@ -278,12 +277,6 @@ class Reconciler:
     def _tell_dry_run(self, flow: CompiledFlow, answer: Plan) -> None:
         for action in answer.actions:
             log.info("dry run: %s", action, extra={"flow": flow.name, "namespace": flow.namespace})
-
-
-def _ends_something(answer: Plan, before: Ledger) -> bool:
-    """Whether the plan decides, now, that something which seems to run has to be stopped."""
-    stops = any(isinstance(action, StopAttempt) for action in answer.actions)
-    return stops and answer.ledger != before
 
 
 def _is_untold(state: FlowState) -> bool:

@@ -7,15 +7,19 @@ The same engine drives Jobs on a cluster (`jobflows.controller`) and processes o
 from jobflows.engine.edits import edit, rebase
 from jobflows.engine.explain import Explanation, explain
 from jobflows.engine.flow import CompiledFlow, CompiledStep
+from jobflows.engine.growth import UNGROWN, Grown, fallback_for, timeout_of
 from jobflows.engine.ledger import (
+    FAILURES_KEPT,
     FRESH,
     AttemptRef,
+    FailedAttempt,
     FlowPhase,
     Instant,
     Ledger,
     Outcome,
     Reason,
     Resume,
+    Spent,
     StepPhase,
     StepRecord,
 )
@@ -43,7 +47,9 @@ from jobflows.engine.resume import Resumption, is_settled, resume
 from jobflows.engine.status import conditions, invalid_conditions, read_status, write_status
 
 __all__ = [
+    "FAILURES_KEPT",
     "FRESH",
+    "UNGROWN",
     "Action",
     "Attempt",
     "AttemptRef",
@@ -56,7 +62,9 @@ __all__ = [
     "DeleteFlow",
     "Event",
     "Explanation",
+    "FailedAttempt",
     "FlowPhase",
+    "Grown",
     "Instant",
     "Ledger",
     "Observations",
@@ -66,6 +74,7 @@ __all__ = [
     "Reason",
     "Resume",
     "Resumption",
+    "Spent",
     "StartAttempt",
     "StepPhase",
     "StepRecord",
@@ -75,11 +84,13 @@ __all__ = [
     "conditions",
     "edit",
     "explain",
+    "fallback_for",
     "invalid_conditions",
     "is_settled",
     "plan",
     "read_status",
     "rebase",
     "resume",
+    "timeout_of",
     "write_status",
 ]

@@ -9,11 +9,12 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from jobflows.engine.allowance import more, retry_words
 from jobflows.engine.draft import Draft
 from jobflows.engine.failfast import is_failing_fast
 from jobflows.engine.failure import Verdict, judge
 from jobflows.engine.indexes import EMPTY, IndexSet
-from jobflows.engine.ledger import AttemptRef, Reason, StepPhase, StepRecord
+from jobflows.engine.ledger import AttemptRef, Reason, StepPhase
 from jobflows.engine.observations import Attempt, AttemptState, Cause, TaskFailure
 from jobflows.engine.tasks import NEW, History, Tasks, union
 
@@ -214,19 +215,18 @@ def _fail(draft: Draft, i: int, attempt: Attempt, failure: TaskFailure) -> None:
         exit_codes=failure.exit_codes,
     )
     for history, members in _tasks(draft, i).history_of(failure.tasks):
-        spent = StepRecord(retries=history.retries, losses=history.losses)
-        verdict = judge(draft.flow, step, spent, evidence, 0)
+        verdict = judge(draft.flow, step, history.spent, evidence, 0)
         tasks = _tasks(draft, i)
         what = _named(members)
         if verdict.verdict is Verdict.RETRY:
             after = History(
-                retries=history.retries + verdict.retry_cost,
-                losses=history.losses + verdict.loss_cost,
+                spent=verdict.spent,
+                resources=more(draft, i, failure.cause, history.resources),
                 retry_at=draft.now + verdict.delay,
             )
             _change(draft, i, histories=tasks.with_history(after, members))
             draft.frontier.set_timer(draft.now + verdict.delay, i)
-            words = f"{what}: {verdict.message}; next in {verdict.delay:.1f} s"
+            words = f"{what}: {retry_words(step, verdict, failure.cause, after.resources)}"
             draft.event("StepRetry", words, i, warning=True)
             continue
         histories = tasks.with_history(NEW, members)

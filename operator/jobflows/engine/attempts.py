@@ -8,14 +8,28 @@ that died before it could say so, and is adopted.
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
+from jobflows.api.containers import MAIN
+from jobflows.engine.allowance import more, retry_words
 from jobflows.engine.draft import Draft
 from jobflows.engine.failfast import is_failing_fast
 from jobflows.engine.failure import Verdict, judge
-from jobflows.engine.ledger import AttemptRef, Reason, StepPhase, StepRecord
+from jobflows.engine.growth import timeout_of
+from jobflows.engine.ledger import (
+    FAILURES_KEPT,
+    AttemptRef,
+    FailedAttempt,
+    Reason,
+    StepPhase,
+    StepRecord,
+)
 from jobflows.engine.observations import Attempt, AttemptState, Cause
 from jobflows.engine.plan import DeleteAttempt, StopAttempt
-from jobflows.engine.values import ValueUnavailableError, read_outputs
+from jobflows.engine.values import (
+    ValueUnavailableError,
+    read_outputs,
+)
 
 
 def take_in(draft: Draft, step: int) -> None:
@@ -57,6 +71,9 @@ def _follow(draft: Draft, step: int, attempt: Attempt) -> None:
         _succeeded(draft, step, attempt)
     elif attempt.state is AttemptState.FAILED:
         _failed(draft, step, attempt)
+    elif attempt.cause is Cause.CONFIGURATION:
+        draft.stop_attempts(step)
+        _failed(draft, step, attempt)
     else:
         draft.update(step, reason=attempt.reason, message=attempt.message)
         _recheck(draft, step, attempt)
@@ -96,20 +113,20 @@ def _charge(draft: Draft, step: int, number: int) -> StepRecord:
     record = draft.records[step]
     seen = {attempt.number: attempt for attempt in draft.attempts(step)}
     first = record.attempt + (record.phase is not StepPhase.RUNNING)
-    before = [seen.get(n) for n in range(max(first, 1), number)]
-    losses = sum(old is None or old.cause is Cause.DISRUPTION for old in before)
-    if not before:
-        return record
-    return draft.update(
-        step,
-        retries=record.retries + len(before) - losses,
-        losses=record.losses + losses,
-    )
+    for n in range(max(first, 1), number):
+        old = seen.get(n) or _vanished(n, AttemptRef(""))
+        record = draft.update(
+            step,
+            spent=record.spent.plus(old.cause),
+            failures=_remember(record, old),
+            resources=more(draft, step, old.cause, record.resources),
+        )
+    return record
 
 
 def _set_timers(draft: Draft, step: int, attempt: Attempt) -> None:
     started = draft.records[step].attempt_started
-    timeout = draft.flow.steps[step].timeout
+    timeout = timeout_of(draft.flow.steps[step], draft.records[step].resources)
     if timeout is None or started is None or not attempt.is_live:
         return
     if started + timeout > draft.now:
@@ -117,7 +134,7 @@ def _set_timers(draft: Draft, step: int, attempt: Attempt) -> None:
 
 
 def _check_timeout(draft: Draft, step: int, attempt: Attempt) -> None:
-    timeout = draft.flow.steps[step].timeout
+    timeout = timeout_of(draft.flow.steps[step], draft.records[step].resources)
     started = draft.records[step].attempt_started
     if timeout is None or started is None or draft.now < started + timeout:
         return
@@ -147,44 +164,47 @@ def _succeeded(draft: Draft, step: int, attempt: Attempt) -> None:
 
 def _lost(draft: Draft, step: int) -> None:
     record = draft.records[step]
-    name = record.job.name if record.job else "its Job"
-    gone = Attempt(
-        number=record.attempt,
+    _failed(draft, step, _vanished(record.attempt, record.job or AttemptRef("its Job")))
+
+
+def _vanished(number: int, ref: AttemptRef) -> Attempt:
+    return Attempt(
+        number=number,
         state=AttemptState.FAILED,
-        ref=record.job or AttemptRef(""),
+        ref=ref,
         cause=Cause.DISRUPTION,
         reason=Reason.LOST,
-        message=f"{name} vanished before it had finished",
+        message=f"{ref.name} vanished before it had finished",
     )
-    _failed(draft, step, gone)
 
 
 def _failed(draft: Draft, step: int, attempt: Attempt) -> None:
     record = draft.records[step]
     compiled = draft.flow.steps[step]
-    verdict = judge(draft.flow, compiled, record, attempt, draft.frontier.retries)
+    verdict = judge(draft.flow, compiled, record.spent, attempt, draft.frontier.retries)
     if verdict.verdict is Verdict.RETRY and not compiled.on_exit and is_failing_fast(draft):
-        verdict = replace(verdict, verdict=Verdict.FAIL, retry_cost=0, loss_cost=0)
-    spent = {
-        "retries": record.retries + verdict.retry_cost,
-        "losses": record.losses + verdict.loss_cost,
-    }
+        verdict = replace(verdict, verdict=Verdict.FAIL, spent=record.spent)
+    on_record: dict[str, Any] = {"spent": verdict.spent, "failures": _remember(record, attempt)}
     match verdict.verdict:
         case Verdict.IGNORE:
-            draft.finish(step, StepPhase.SUCCEEDED, verdict.reason, verdict.message, **spent)
+            draft.finish(step, StepPhase.SUCCEEDED, verdict.reason, verdict.message, **on_record)
             draft.event(verdict.reason, verdict.message, step)
         case Verdict.RETRY:
+            resources = more(draft, step, attempt.cause, record.resources)
+            words = f"attempt {attempt.number}: {verdict.message}"
             draft.put_back(
                 step,
                 draft.now + verdict.delay,
                 reason=Reason.BACKING_OFF,
-                message=f"attempt {attempt.number}: {verdict.message}",
-                **spent,
+                message=words,
+                resources=resources,
+                **on_record,
             )
-            words = f"attempt {attempt.number}: {verdict.message}; next in {verdict.delay:.1f} s"
+            told = retry_words(compiled, verdict, attempt.cause, resources)
+            words = f"attempt {attempt.number}: {told}"
             draft.event("StepRetry", words, step, warning=True)
         case Verdict.FAIL:
-            draft.finish(step, StepPhase.FAILED, verdict.reason, verdict.message, **spent)
+            draft.finish(step, StepPhase.FAILED, verdict.reason, verdict.message, **on_record)
             timed_out = verdict.reason == Reason.TIMEOUT
             name = Reason.TIMEOUT if timed_out else Reason.STEP_FAILED
             words = verdict.message if timed_out else f"{verdict.reason}: {verdict.message}"
@@ -193,6 +213,19 @@ def _failed(draft: Draft, step: int, attempt: Attempt) -> None:
                 draft.set_flow(
                     reason=verdict.reason, message=f"step {compiled.name}: {verdict.message}"
                 )
+
+
+def _remember(record: StepRecord, attempt: Attempt) -> tuple[FailedAttempt, ...]:
+    codes = attempt.exit_codes
+    failed = FailedAttempt(
+        number=attempt.number,
+        cause=attempt.cause,
+        reason=str(attempt.reason),
+        exit_code=codes.get(MAIN, next(iter(codes.values()), None)),
+        resources=record.resources,
+    )
+    before = (f for f in record.failures if f.number < attempt.number)  # it may fail once more
+    return (*before, failed)[-FAILURES_KEPT:]
 
 
 def _clean_up(draft: Draft, step: int) -> None:

@@ -60,11 +60,12 @@ def _start(draft: Draft, step: CompiledStep) -> None:
     parameters = resolve_inputs(draft.flow, step, draft.records)
     values = task_values(draft.flow, step, draft.records)
     number = next_number(draft, i)
-    for _, ready in supply.groups:
+    for history, ready in supply.groups:
         left = ready
         while left and free and _window(draft):
             batch = _cut(left, min(free, draft.seen.largest_batch), values)
-            draft.actions.append(StartAttempt(i, number, parameters, batch, values))
+            start = StartAttempt(i, number, parameters, batch, values, history.resources)
+            draft.actions.append(start)
             number += 1
             free -= len(batch)
             left = left - batch

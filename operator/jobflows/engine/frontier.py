@@ -23,10 +23,10 @@ class Frontier:
     `unmet[i]` counts dependencies that step i still waits for; `ready` are pending steps without
     unmet dependencies; `live` are running steps and those that wait for approval; `doomed` are
     pending steps below a failure, to be skipped; `open` are arrays that run, and may have tasks to
-    start; `unfinished` counts all that is not final;
-    `failures` counts failed steps that the flow does not tolerate; `retries` is the sum over all
-    steps of this run. Exit handlers are counted by themselves: `handlers` are those that are not
-    final, `handler_failures` those that failed; their retries are their own. `timers` is a heap of
+    start; `unfinished` counts all that is not final; `failures` counts failed steps that the flow
+    does not tolerate; `retries` is what all steps have spent of the flow's backoffLimit in this
+    run. Exit handlers are counted by themselves: `handlers` are those that are not final,
+    `handler_failures` those that failed; their retries are their own. `timers` is a heap of
     (moment, step), each once (`armed` holds the same); a stale one costs a look.
     """
 
@@ -56,7 +56,7 @@ class Frontier:
         for i, record in enumerate(records):
             self.count(flow, i, record)
             if since is not None and record.finished is not None and record.finished < since:
-                self.retries -= 0 if flow.steps[i].on_exit else record.retries
+                self.retries -= 0 if flow.steps[i].on_exit else record.spent.counted
             if record.phase.terminal:
                 continue
             above = [(p, records[p]) for p in flow.graph.parents[i]]
@@ -87,7 +87,7 @@ class Frontier:
         else:
             self.unfinished += still_open
             self.failures += failed
-            self.retries += times * record.retries
+            self.retries += times * record.spent.counted
 
     def copy(self) -> Frontier:
         """A copy to change; flat copies of flat containers."""

@@ -9,11 +9,12 @@ costs what changed, rebuilt by the engine whenever it is missing.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from jobflows.api.status import FlowPhase, StepPhase
+from jobflows.api.status import Cause, FlowPhase, StepPhase
+from jobflows.engine.growth import UNGROWN, Grown
 
 if TYPE_CHECKING:
     from jobflows.engine.frontier import Frontier
@@ -23,12 +24,14 @@ __all__ = [
     "FIRST_RUN",
     "FRESH",
     "AttemptRef",
+    "FailedAttempt",
     "FlowPhase",
     "Instant",
     "Ledger",
     "Outcome",
     "Reason",
     "Resume",
+    "Spent",
     "StepPhase",
     "StepRecord",
 ]
@@ -51,6 +54,7 @@ class Reason(StrEnum):
     DISRUPTION_LIMIT = "DisruptionLimitExceeded"
     REJECTED = "JobRejected"
     LOST = "JobLost"
+    POD_DELETED = "PodDeleted"
     AWAITING_APPROVAL = "AwaitingApproval"
     APPROVED = "Approved"
     APPROVAL_DENIED = "ApprovalDenied"
@@ -89,12 +93,64 @@ class AttemptRef:
     uid: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class Spent:
+    """What failed attempts have cost, by cause: budgets that never mix.
+
+    `retries` are those after failures of the program, `losses` those after disruptions.
+    """
+
+    retries: int = 0
+    out_of_memory: int = 0
+    timeouts: int = 0
+    losses: int = 0
+
+    @property
+    def counted(self) -> int:
+        """What the flow's `backoffLimit` counts: all but disruptions."""
+        return self.retries + self.out_of_memory + self.timeouts
+
+    def on(self, cause: Cause) -> int:
+        """What was spent on one cause."""
+        spent: int = getattr(self, _BUDGETS.get(cause, "retries"))
+        return spent
+
+    def plus(self, cause: Cause) -> Spent:
+        """One more for `cause`."""
+        return replace(self, **{_BUDGETS.get(cause, "retries"): self.on(cause) + 1})
+
+
+_BUDGETS = {
+    Cause.OUT_OF_MEMORY: "out_of_memory",
+    Cause.TIMEOUT: "timeouts",
+    Cause.DISRUPTION: "losses",
+}
+
+
+UNSPENT = Spent()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FailedAttempt:
+    """What is remembered of an attempt that failed; `resources` are those that it had."""
+
+    number: int
+    cause: Cause
+    reason: str = ""
+    exit_code: int | None = None
+    resources: Grown = UNGROWN
+
+
+FAILURES_KEPT = 10
+"""A step remembers so many of its failed attempts, the newest ones."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StepRecord:
     """What is decided about one step.
 
-    `attempt` is the number of the newest attempt, 0 before the first. `retries` counts attempts
-    that cost a retry, `losses` those lost to disruption; the two budgets never mix. `started` is
+    `attempt` is the number of the newest attempt, 0 before the first. `spent` is what failed ones
+    of this run have cost, `resources` what the next one may use beyond its template. `started` is
     the first attempt's start in this run, `attempt_started` the newest one's; the latter is not
     written down, a restart takes it from the Job. `outdated` says that the step was edited after
     it had finished.
@@ -104,8 +160,9 @@ class StepRecord:
     reason: str = ""
     message: str = ""
     attempt: int = 0
-    retries: int = 0
-    losses: int = 0
+    spent: Spent = UNSPENT
+    resources: Grown = UNGROWN
+    failures: tuple[FailedAttempt, ...] = ()
     started: Instant | None = None
     attempt_started: Instant | None = None
     finished: Instant | None = None
@@ -121,6 +178,16 @@ class StepRecord:
     def is_open(self) -> bool:
         """Whether it is an array whose tasks may have begun; what an earlier run left is not."""
         return self.tasks is not None and self.phase is not StepPhase.PENDING
+
+    @property
+    def retries(self) -> int:
+        """Attempts after failures of the program."""
+        return self.spent.retries
+
+    @property
+    def losses(self) -> int:
+        """Attempts after disruptions."""
+        return self.spent.losses
 
 
 FRESH = StepRecord()

@@ -10,8 +10,11 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from jobflows.api.status import Cause
 from jobflows.engine.indexes import EMPTY, IndexSet
 from jobflows.engine.ledger import AttemptRef, FlowPhase, Instant
+
+__all__ = ["Attempt", "AttemptState", "Cause", "Observations", "Peer", "TaskFailure"]
 
 
 class AttemptState(StrEnum):
@@ -23,16 +26,6 @@ class AttemptState(StrEnum):
     STOPPING = "Stopping"
     SUCCEEDED = "Succeeded"
     FAILED = "Failed"
-
-
-class Cause(StrEnum):
-    """Why an attempt failed; each cause has its own way on (`failure.py`)."""
-
-    APPLICATION = "Application"
-    TIMEOUT = "Timeout"
-    DISRUPTION = "Disruption"
-    REJECTED = "Rejected"
-    OUTPUT = "Output"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,8 +44,9 @@ class Attempt:
     """One attempt of a step as it is seen now.
 
     `output` is the termination message of the main container; `exit_codes` are those of all failed
-    containers by name. `recheck_at` asks to be looked at again then, because detail is still on
-    its way (a Job says that it failed before its pod says why).
+    containers by name. One that is RUNNING with the cause CONFIGURATION will never run: its Job
+    goes on trying, and has to be stopped. `recheck_at` asks to be looked at again then, because
+    detail is still on its way (a Job says that it failed before its pod says why).
     """
 
     number: int

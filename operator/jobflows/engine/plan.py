@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from jobflows.api.array import TaskValues
+from jobflows.engine.growth import UNGROWN, Grown
 from jobflows.engine.indexes import EMPTY, IndexSet
 from jobflows.engine.ledger import Instant, Ledger
 from jobflows.engine.observations import Attempt
@@ -31,6 +32,8 @@ class StartAttempt:
     """The tasks that it runs, for an array."""
     values: TaskValues | None = None
     """The values of all tasks of the array."""
+    resources: Grown = UNGROWN
+    """What it may use beyond its template, because attempts before it had too little."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,8 @@
 
 A request is judged once: taken in, and its id remembered, or refused, and its text remembered. So
 an annotation acts once, whatever is lost or doubled. What keeps its result keeps its record; what
-runs again gets a fresh one, but for its attempt number: no Job's name is ever used twice.
+runs again gets a fresh one, but for its attempt number, because no Job's name is ever used twice,
+and for what it has learnt: the resources that it has come to, and why attempts failed.
 """
 
 from __future__ import annotations
@@ -114,7 +115,7 @@ def _again(
     An attempt that the ledger has never heard of is left to be adopted, unless it is on its way
     out: then its number is used up.
     """
-    fresh = replace(FRESH, attempt=record.attempt) if record.attempt else FRESH
+    fresh = _fresh(record, record.attempt)
     newest = attempts[-1] if attempts else None
     if newest is None or not newest.was_created:
         return fresh
@@ -146,7 +147,13 @@ def _array_again(record: StepRecord, attempts: Sequence[Attempt], *, repeated: b
 def _used_up(record: StepRecord, attempts: Sequence[Attempt]) -> StepRecord:
     """A fresh record above all attempts: none of them belongs to the new run."""
     used = max((a.number for a in attempts if a.was_created), default=0)
-    return replace(FRESH, attempt=max(used, record.attempt))
+    return _fresh(record, max(used, record.attempt))
+
+
+def _fresh(record: StepRecord, attempt: int) -> StepRecord:
+    if not attempt:
+        return FRESH
+    return replace(FRESH, attempt=attempt, resources=record.resources, failures=record.failures)
 
 
 def _marked(record: StepRecord, request: ResumeRequest, now: Instant) -> StepRecord:

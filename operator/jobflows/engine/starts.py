@@ -100,7 +100,7 @@ def _start(draft: Draft, i: int) -> StartAttempt | None:
     if step.is_array:
         open_array(draft, step)
         return None
-    return StartAttempt(i, record.attempt + 1, parameters)
+    return StartAttempt(i, record.attempt + 1, parameters, resources=record.resources)
 
 
 def _wanted(draft: Draft, step: CompiledStep) -> bool:

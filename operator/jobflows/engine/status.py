@@ -11,11 +11,14 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from jobflows.api.status import Cause
 from jobflows.engine.alike import gather, spread
 from jobflows.engine.edits import rebase
 from jobflows.engine.flow import CompiledFlow
+from jobflows.engine.growth import UNGROWN, Grown
 from jobflows.engine.ledger import (
     AttemptRef,
+    FailedAttempt,
     FlowPhase,
     Instant,
     Ledger,
@@ -25,7 +28,7 @@ from jobflows.engine.ledger import (
     StepPhase,
     StepRecord,
 )
-from jobflows.engine.task_status import read_tasks, write_tasks
+from jobflows.engine.task_status import read_spent, read_tasks, write_spent, write_tasks
 from jobflows.engine.times import parse_rfc3339, rfc3339
 
 MESSAGE_LENGTH = 1024
@@ -220,10 +223,11 @@ def _write_step(name: str, record: StepRecord) -> dict[str, Any]:
         step["message"] = record.message[:MESSAGE_LENGTH]
     if record.attempt:
         step["attempt"] = record.attempt
-    if record.retries:
-        step["retryCount"] = record.retries
-    if record.losses:
-        step["lostCount"] = record.losses
+    step |= write_spent(record.spent)
+    if record.resources != UNGROWN:
+        step["resources"] = record.resources.document()
+    if record.failures:
+        step["failures"] = [_write_failure(failed) for failed in record.failures]
     if record.started is not None:
         step["startTime"] = rfc3339(record.started)
     if record.finished is not None:
@@ -241,6 +245,27 @@ def _write_step(name: str, record: StepRecord) -> dict[str, Any]:
     return step
 
 
+def _write_failure(failed: FailedAttempt) -> dict[str, Any]:
+    document: dict[str, Any] = {"attempt": failed.number, "cause": str(failed.cause)}
+    if failed.reason:
+        document["reason"] = failed.reason
+    if failed.exit_code is not None:
+        document["exitCode"] = failed.exit_code
+    if failed.resources != UNGROWN:
+        document["resources"] = failed.resources.document()
+    return document
+
+
+def _read_failure(document: Mapping[str, Any]) -> FailedAttempt:
+    return FailedAttempt(
+        number=document["attempt"],
+        cause=Cause(document["cause"]),
+        reason=document.get("reason", ""),
+        exit_code=document.get("exitCode"),
+        resources=Grown.read(document.get("resources") or {}),
+    )
+
+
 def _read_step(step: Mapping[str, Any]) -> StepRecord:
     job = step.get("jobRef")
     phase = StepPhase(step.get("phase") or StepPhase.PENDING)
@@ -249,8 +274,9 @@ def _read_step(step: Mapping[str, Any]) -> StepRecord:
         reason=step.get("reason") or _PLAIN.get(phase, ""),
         message=step.get("message", ""),
         attempt=step.get("attempt", 0),
-        retries=step.get("retryCount", 0),
-        losses=step.get("lostCount", 0),
+        spent=read_spent(step),
+        resources=Grown.read(step.get("resources") or {}),
+        failures=tuple(_read_failure(failed) for failed in step.get("failures") or ()),
         started=parse_rfc3339(step.get("startTime")),
         finished=parse_rfc3339(step.get("completionTime")),
         retry_at=parse_rfc3339(step.get("nextRetryTime")),

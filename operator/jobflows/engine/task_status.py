@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from jobflows.engine.growth import UNGROWN, Grown
 from jobflows.engine.indexes import IndexSet
+from jobflows.engine.ledger import Spent
 from jobflows.engine.tasks import History, Tasks
 from jobflows.engine.times import parse_rfc3339, rfc3339
 
@@ -51,11 +53,9 @@ def read_tasks(written: Mapping[str, Any]) -> Tasks:
 
 
 def _write_history(history: History) -> dict[str, Any]:
-    written: dict[str, Any] = {}
-    if history.retries:
-        written["retryCount"] = history.retries
-    if history.losses:
-        written["lostCount"] = history.losses
+    written = write_spent(history.spent)
+    if history.resources != UNGROWN:
+        written["resources"] = history.resources.document()
     if history.retry_at is not None:
         written["nextRetryTime"] = rfc3339(history.retry_at)
     return written
@@ -63,7 +63,25 @@ def _write_history(history: History) -> dict[str, Any]:
 
 def _read_history(entry: Mapping[str, Any]) -> History:
     return History(
-        retries=entry.get("retryCount", 0),
-        losses=entry.get("lostCount", 0),
+        spent=read_spent(entry),
+        resources=Grown.read(entry.get("resources") or {}),
         retry_at=parse_rfc3339(entry.get("nextRetryTime")),
     )
+
+
+def write_spent(spent: Spent) -> dict[str, Any]:
+    """What failures have cost, a field for each budget; nothing for a budget that is whole."""
+    return {name: count for name, field in _COUNTS if (count := getattr(spent, field))}
+
+
+def read_spent(entry: Mapping[str, Any]) -> Spent:
+    """The inverse of `write_spent`."""
+    return Spent(**{field: entry.get(name, 0) for name, field in _COUNTS})
+
+
+_COUNTS = (
+    ("retryCount", "retries"),
+    ("outOfMemoryCount", "out_of_memory"),
+    ("timeoutCount", "timeouts"),
+    ("lostCount", "losses"),
+)

@@ -9,15 +9,21 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
+from jobflows.engine.growth import UNGROWN, Grown
 from jobflows.engine.indexes import EMPTY, IndexSet
+from jobflows.engine.ledger import UNSPENT, Spent
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class History:
-    """What tasks have behind them that failed and are tried again, from `retry_at` on (UNIX s)."""
+    """What tasks have behind them that failed and are tried again, from `retry_at` on (UNIX s).
 
-    retries: int = 0
-    losses: int = 0
+    `resources` are what their next attempt may use beyond the template: a task that was killed for
+    want of memory gets more, and not the ten thousand beside it.
+    """
+
+    spent: Spent = UNSPENT
+    resources: Grown = UNGROWN
     retry_at: float | None = None
 
 

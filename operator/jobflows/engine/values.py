@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from jobflows.api import jsonpath
-from jobflows.api.placeholders import substitute
+from jobflows.api.placeholders import ARGUMENTS, find, substitute
 from jobflows.engine.flow import CompiledFlow, CompiledStep
 from jobflows.engine.ledger import Ledger, StepPhase, StepRecord
 from jobflows.engine.times import rfc3339
@@ -49,6 +49,15 @@ def resolve_inputs(
         else:
             values.pop(parameter.name, None)  # comes by environment and hides the flow's
     return values
+
+
+def argument_values(arguments: Mapping[str, str], values: Mapping[str, str]) -> dict[str, str]:
+    """The arguments as placeholders name them, but for those that hold what is known later."""
+    return {
+        f"{ARGUMENTS}{name}": substitute(text, values)
+        for name, text in arguments.items()
+        if all(parameter in values for parameter in find(text))
+    }
 
 
 def read_outputs(step: CompiledStep, output: str | None) -> Mapping[str, str]:

@@ -6,6 +6,7 @@ What the template says is kept; only this is added or changed:
   flow's, counted and spaced by `retryPolicy`, and not multiplied by the Job's own six;
 - `ttlSecondsAfterFinished` is taken off: the operator deletes the Job itself, after the outcome is
   on record;
+- resources of the main container, and where it may run, once they have grown (`growth.py`);
 - `terminationMessagePolicy: FallbackToLogsOnError` where silent, so that `kubectl describe` can
   tell why a step failed.
 
@@ -22,13 +23,14 @@ from typing import Any
 from jobflows.api.array import TaskValues
 from jobflows.api.placeholders import CONTEXT, inline_arguments, substitute
 from jobflows.api.policy import PodFailureRule
-from jobflows.engine import CompiledFlow, StartAttempt
+from jobflows.engine import UNGROWN, CompiledFlow, StartAttempt, timeout_of
 from jobflows.engine.indexes import IndexSet
+from jobflows.engine.values import argument_values
 from jobflows.manifests import labels
 from jobflows.manifests.batch import give_tasks, index_job
+from jobflows.manifests.growth import grow_pod
 from jobflows.manifests.parameters import (
     Referenced,
-    argument_values,
     fill_container,
     fillings,
     referenced_parameters,
@@ -72,12 +74,14 @@ def build_job(flow: CompiledFlow, start: StartAttempt) -> dict[str, Any]:
         "labels": {**(pod_metadata.get("labels") or {}), **pod_marks},
     }
     pod["spec"] = _pod_spec(pod.get("spec") or {}, filling)
+    if start.resources != UNGROWN:
+        pod["spec"] = grow_pod(pod["spec"], compiled.retry, start.resources, values)
     job_spec = {
         **substitute({k: v for k, v in job_spec.items() if k != "template"}, values),
         "template": pod,
     }
     if tasks:
-        index_job(job_spec, tasks, compiled.timeout)
+        index_job(job_spec, tasks, timeout_of(compiled, start.resources))
     _settle_failure_policy(flow, job_spec)
     metadata = substitute(template.get("metadata") or {}, values)
     own = substitute(spec.metadata.model_dump(), values)

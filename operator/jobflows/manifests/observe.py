@@ -8,23 +8,23 @@ the Job's own `Failed` condition decides, so that its retries are respected.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 
-from jobflows.engine import Attempt, AttemptRef, AttemptState, Cause, Instant
+from jobflows.api.containers import MAIN
+from jobflows.engine import Attempt, AttemptRef, AttemptState, Cause, Instant, Reason
 from jobflows.engine.times import parse_rfc3339
+from jobflows.manifests.causes import (
+    Explanation,
+    disruption,
+    explain_failure,
+    explain_stuck,
+)
 from jobflows.manifests.holdup import holdup
-from jobflows.manifests.records import Condition, ContainerStatus, JobRecord, PodRecord, Terminated
+from jobflows.manifests.records import Condition, ContainerStatus, JobRecord, PodRecord
 
 DETAIL_GRACE = 2.0
 """Seconds to wait for the pod that explains what the Job already says."""
-
-MAIN = "main"
-
-_DISRUPTIONS = frozenset(
-    {"Evicted", "NodeLost", "Preempting", "Shutdown", "NodeShutdown", "Terminated"}
-)
-"""`status.reason` of pods that ended through no fault of the program, before DisruptionTarget."""
 
 
 def observe_attempt(
@@ -63,7 +63,13 @@ def observe_attempt(
             number=number, state=AttemptState.STOPPING, ref=ref, created=created, message=words
         )
     failure = _failure(number, job, pods, ref, now)
-    return failure or _held_up(_running(number, ref, created, "", None), job, pods)
+    if failure is not None:
+        return failure
+    running = _running(number, ref, created, "", None)
+    stuck = explain_stuck(pods)
+    if stuck is not None:
+        return replace(running, cause=stuck.cause, reason=stuck.reason, message=stuck.message)
+    return _held_up(running, job, pods)
 
 
 def _without_job(number: int, pods: Sequence[PodRecord]) -> Attempt | None:
@@ -96,19 +102,9 @@ def _done_pod(job: JobRecord, pods: Sequence[PodRecord]) -> PodRecord | None:
 def _failure(
     number: int, job: JobRecord, pods: Sequence[PodRecord], ref: AttemptRef, now: Instant
 ) -> Attempt | None:
-    failed = sorted(
-        (pod for pod in pods if pod.status.phase == "Failed"),
-        key=lambda pod: (pod.metadata.creationTimestamp, int(pod.metadata.resourceVersion)),
-    )
-    pod = failed[-1] if failed else None
+    pod = _culprit(pods)
     verdict = job.condition("Failed")
-    final_by_pod = (
-        pod is not None
-        and job.is_single
-        and job.spec.backoffLimit == 0
-        and job.spec.podFailurePolicy is None
-        and not _is_killed(pod)
-    )
+    final_by_pod = pod is not None and job.is_single_try and not _is_deleted(pod)
     if verdict is None and not final_by_pod:
         return None
     created = parse_rfc3339(job.metadata.creationTimestamp)
@@ -116,69 +112,51 @@ def _failure(
         since = parse_rfc3339(verdict.lastTransitionTime) or now
         if now < since + DETAIL_GRACE and verdict.reason != "DeadlineExceeded":
             return _running(number, ref, created, verdict.message, since + DETAIL_GRACE)
-    cause, reason, message = Cause.APPLICATION, "", ""
-    codes: dict[str, int] = {}
-    if pod is not None:
-        cause, reason, message, codes = explain_failure(pod)
-    if verdict is not None and verdict.reason == "DeadlineExceeded":
-        cause, reason = Cause.TIMEOUT, verdict.reason
-        message = f"the Job's activeDeadlineSeconds is over: {verdict.message}"
-    elif verdict is not None and pod is None:
-        reason, message = verdict.reason, verdict.message
+    why = _why(job, pod, verdict)
     return Attempt(
         number=number,
         state=AttemptState.FAILED,
         ref=ref,
         created=created,
-        cause=cause,
-        reason=reason,
-        message=message,
-        exit_codes=codes,
+        cause=why.cause,
+        reason=why.reason,
+        message=why.message,
+        exit_codes=why.exit_codes,
     )
 
 
-def _is_killed(pod: PodRecord) -> bool:
-    """Whether somebody deleted it: the Job at its own deadline, or a person. Its Job says which."""
-    return pod.metadata.deletionTimestamp is not None and _disruption(pod) is None
-
-
-def _disruption(pod: PodRecord) -> Condition | None:
-    """The condition of a pod that was preempted, evicted or lost with its node."""
-    return next(
-        (c for c in pod.status.conditions if c.type == "DisruptionTarget" and c.status == "True"),
-        None,
+def _culprit(pods: Sequence[PodRecord]) -> PodRecord | None:
+    """The pod that tells why: the newest that failed, and not one that was told to go."""
+    failed = (pod for pod in pods if pod.status.phase == "Failed")
+    return max(
+        failed,
+        key=lambda pod: (
+            not _is_deleted(pod),
+            pod.metadata.creationTimestamp,
+            int(pod.metadata.resourceVersion),
+        ),
+        default=None,
     )
 
 
-def explain_failure(pod: PodRecord) -> tuple[Cause, str, str, dict[str, int]]:
-    """Why a pod failed: cause, reason, words for people, exit codes by container."""
-    ended = list(_failed_containers(pod))
-    codes = {name: state.exitCode for name, state in ended}
-    disruption = _disruption(pod)
-    if disruption is not None:
-        words = f"pod {pod.metadata.name} was disrupted: {disruption.message}"
-        return Cause.DISRUPTION, disruption.reason or "Disrupted", words, codes
-    if pod.status.reason in _DISRUPTIONS:
-        words = f"pod {pod.metadata.name}: {pod.status.message or pod.status.reason}"
-        return Cause.DISRUPTION, pod.status.reason, words, codes
-    if not ended:
-        reason = pod.status.reason or "PodFailed"
-        words = pod.status.message or f"pod {pod.metadata.name} failed"
-        cause = Cause.TIMEOUT if reason == "DeadlineExceeded" else Cause.APPLICATION
-        return cause, reason, words, codes
-    name, state = ended[0]
-    said = f": {state.message.strip()}" if state.message.strip() else ""
-    words = f"container {name} exited with code {state.exitCode}"
-    if state.reason and state.reason != "Error":
-        words += f" ({state.reason})"
-    return Cause.APPLICATION, state.reason or "Error", words + said, codes
+def _why(job: JobRecord, pod: PodRecord | None, verdict: Condition | None) -> Explanation:
+    if verdict is not None and verdict.reason == "DeadlineExceeded":
+        codes = explain_failure(pod).exit_codes if pod is not None else {}
+        words = f"the Job's activeDeadlineSeconds is over: {verdict.message}"
+        return Explanation(Cause.TIMEOUT, verdict.reason, words, codes)
+    lost = job.is_single_try and (pod is None or _is_deleted(pod))
+    if lost and verdict is not None and verdict.reason == "BackoffLimitExceeded":
+        words = f"the pod of {job.metadata.name} was deleted before it had finished"
+        return Explanation(Cause.DISRUPTION, Reason.POD_DELETED, words, {})
+    if pod is not None:
+        return explain_failure(pod)
+    assert verdict is not None  # without a pod the Job has spoken
+    return Explanation(Cause.APPLICATION, verdict.reason, verdict.message, {})
 
 
-def _failed_containers(pod: PodRecord) -> Iterable[tuple[str, Terminated]]:
-    for status in (*pod.status.initContainerStatuses, *pod.status.containerStatuses):
-        ended = status.state.terminated
-        if ended is not None and ended.exitCode != 0:
-            yield status.name, ended
+def _is_deleted(pod: PodRecord) -> bool:
+    """Whether somebody deleted it: the Job at its own end, or a person. Its Job says which."""
+    return pod.metadata.deletionTimestamp is not None and disruption(pod) is None
 
 
 def _output(pod: PodRecord) -> str:

@@ -14,7 +14,7 @@ from jobflows.engine.indexes import IndexSet
 from jobflows.engine.observations import TaskFailure
 from jobflows.engine.times import parse_rfc3339
 from jobflows.manifests import labels
-from jobflows.manifests.observe import explain_failure
+from jobflows.manifests.causes import explain_failure
 from jobflows.manifests.records import JobRecord, PodRecord
 
 POSITION = "batch.kubernetes.io/job-completion-index"

@@ -54,15 +54,6 @@ def referenced_parameters(
     return found
 
 
-def argument_values(arguments: Mapping[str, str], values: Mapping[str, str]) -> dict[str, str]:
-    """The arguments as placeholders name them, but for those that hold what is known later."""
-    return {
-        f"{ARGUMENTS}{name}": substitute(text, values)
-        for name, text in arguments.items()
-        if all(parameter in values for parameter in find(text))
-    }
-
-
 def fillings(
     values: Mapping[str, str],
     referenced: Mapping[str, Referenced],

@@ -86,12 +86,21 @@ class Present(msgspec.Struct, frozen=True, gc=False):
     """Something is there, whatever it says. (A `Raw` cannot be optional.)"""
 
 
+class TemplateSpec(msgspec.Struct, frozen=True, gc=False):
+    restartPolicy: str = "Never"
+
+
+class Template(msgspec.Struct, frozen=True, gc=False):
+    spec: TemplateSpec = TemplateSpec()
+
+
 class JobSpec(msgspec.Struct, frozen=True, gc=False):
     completions: int | None = None
     parallelism: int | None = None
     backoffLimit: int = 6
     suspend: bool = False
     podFailurePolicy: Present | None = None
+    template: Template = Template()
 
 
 class JobStatus(msgspec.Struct, frozen=True, gc=False):
@@ -112,6 +121,17 @@ class JobRecord(msgspec.Struct, frozen=True, gc=False):
     def is_single(self) -> bool:
         """Whether one pod's success is the Job's success."""
         return (self.spec.completions or 1) == 1 and (self.spec.parallelism or 1) == 1
+
+    @property
+    def is_single_try(self) -> bool:
+        """Whether it has one pod, once: what becomes of that pod becomes of the Job."""
+        spec = self.spec
+        return (
+            self.is_single
+            and spec.backoffLimit == 0
+            and spec.podFailurePolicy is None
+            and spec.template.spec.restartPolicy == "Never"
+        )
 
     def condition(self, kind: str) -> Condition | None:
         """The condition of that type, if it holds."""
@@ -147,6 +167,7 @@ class ContainerState(msgspec.Struct, frozen=True, gc=False):
 class ContainerStatus(msgspec.Struct, frozen=True, gc=False):
     name: str
     state: ContainerState = ContainerState()
+    lastState: ContainerState = ContainerState()
 
 
 class PodStatus(msgspec.Struct, frozen=True, gc=False):
@@ -156,6 +177,11 @@ class PodStatus(msgspec.Struct, frozen=True, gc=False):
     conditions: tuple[Condition, ...] = ()
     initContainerStatuses: tuple[ContainerStatus, ...] = ()
     containerStatuses: tuple[ContainerStatus, ...] = ()
+
+    @property
+    def all_containers(self) -> tuple[ContainerStatus, ...]:
+        """Those that run before the others first."""
+        return (*self.initContainerStatuses, *self.containerStatuses)
 
 
 class PodRecord(msgspec.Struct, frozen=True, gc=False):

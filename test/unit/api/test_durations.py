@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from jobflows.api.durations import format_duration, parse_duration
-from jobflows.api.validation.quantities import parse_quantity
+from jobflows.api.quantities import parse_quantity
 
 
 @pytest.mark.parametrize(

@@ -12,6 +12,7 @@ from jobflows.api.validation import check, validate
 from unit.api.flows import EXAMPLES, flow, step, template
 from unit.api.refused import REFUSED, Case
 from unit.api.refused.base import container, output_from
+from unit.api.refused.growth import HEAVY, growing, to
 from unit.api.refused.sharing import SECRET, shared, user
 
 ACCEPTED: dict[str, dict[str, Any]] = {
@@ -21,6 +22,21 @@ ACCEPTED: dict[str, dict[str, Any]] = {
     "a flow name with dots": flow(step("a"), name="a.b.c"),
     "the longest names": flow(step("s" * 63), name="f" * 253),
     "a Manual step without template": flow(step("a", type="Manual", template=None, message="?")),
+    "everything grows": growing(
+        to(memory="8Gi"),
+        to(),
+        memory={"factor": 1.5, "max": "4Gi"},
+        cpu={"values": [1, "1500m"]},
+        timeout={"values": [90, 120], "max": 100},
+    ),
+    "a default for the steps that can follow it": flow(
+        step("a", template=template(containers=[HEAVY])),
+        step("b"),
+        executionPolicy={"retryPolicy": {"resources": {"memory": {"factor": 2}}}},
+    ),
+    "budgets by cause": flow(
+        step("a", retryPolicy={"onOutOfMemory": {"limit": 5}, "onTimeout": {}})
+    ),
     "no retries": flow(step("a", retryPolicy={"limit": 0})),
     "an empty retry policy": flow(step("a", retryPolicy={})),
     "a first wait above the default maximum": flow(

@@ -148,6 +148,11 @@ class Stage:
         steps = self.status(flow).get("steps") or ()
         return next((dict(s) for s in steps if s["name"] == step), {})
 
+    def retries(self, flow: str, step: str) -> int:
+        """Attempts of a step after all failures but disruptions."""
+        record = self.step(flow, step)
+        return sum(record.get(n, 0) for n in ("retryCount", "outOfMemoryCount", "timeoutCount"))
+
     def phases(self, name: str) -> dict[str, str]:
         """Step -> phase."""
         return {step["name"]: step["phase"] for step in self.status(name).get("steps") or ()}

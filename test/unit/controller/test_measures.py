@@ -88,7 +88,7 @@ def test_counters_tell_of_a_run() -> None:
         await stage.ended("f")
         await asyncio.sleep(5)
         gauge = stage.gauge
-        assert gauge("zen_flow_step_retries_total", cause="failure") == 1
+        assert gauge("zen_flow_step_retries_total", cause="Application") == 1
         assert gauge("zen_flow_step_duration_seconds_count", result="success") == 2
         assert gauge("zen_flow_jobflow_phase_transitions_total", phase="Succeeded") == 1
         assert gauge("zen_flow_step_phase_transitions_total", phase="Succeeded") == 2

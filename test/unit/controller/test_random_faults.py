@@ -142,7 +142,7 @@ def _check(stage: Stage, name: str, due: Mapping[str, Due]) -> None:
         assert made == ran == attempts, (name, step_name)
         record = stage.step(name, step_name)
         assert record.get("attempt", 0) == what.attempts
-        assert record.get("retryCount", 0) == max(0, what.attempts - 1)
+        assert stage.retries(name, step_name) == max(0, what.attempts - 1)
     failed = any(
         what.phase == "Failed" and not _may_fail(stage, name, step_name)
         for step_name, what in due.items()

@@ -54,7 +54,7 @@ def test_a_late_attempt_is_stopped_and_the_next_one_waits_until_its_pods_are_gon
             f"/api/v1/namespaces/default/pods/{pod}",
             {"metadata": {"finalizers": ["example.com/slow", "batch.kubernetes.io/job-tracking"]}},
         )
-        await stage.until(lambda: stage.step("f", "a").get("retryCount") == 1)
+        await stage.until(lambda: stage.step("f", "a").get("timeoutCount") == 1)
         assert stage.server.clock.now() - stage.starts[0][1] == pytest.approx(30, abs=1)
         await asyncio.sleep(20)
         assert len(stage.starts) == 1  # the pod is still there

@@ -73,7 +73,7 @@ def test_nothing_is_removed_before_the_reason_is_on_record(lost: str) -> None:
         await stage.apply(flow("f", step("a", pod=hangs, **again)))
         await stage.until(lambda: "f-a-1" in stage.ends)
         record = stage.step("f", "a")
-        assert record["retryCount"] == 1
+        assert record["timeoutCount"] == 1
         assert record["reason"] == "BackingOff"
         await stage.ended("f")
         assert stage.step("f", "a")["attempt"] == 2

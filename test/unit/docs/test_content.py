@@ -10,7 +10,7 @@ import yaml
 from jobflows.api.policy import RetryPolicy
 from jobflows.api.resume import RESUME_ANNOTATION
 from jobflows.api.validation import check
-from jobflows.engine import FlowPhase, Reason, StepPhase, edits
+from jobflows.engine import Cause, FlowPhase, Reason, StepPhase, edits
 from jobflows.engine.starts import APPROVED_PREFIX
 from jobflows.manifests import labels
 from unit.docs.pages import DOCS, Page, pages
@@ -65,6 +65,11 @@ def test_every_reason_is_explained() -> None:
     reasons = {*map(str, Reason), edits.APPLIED, edits.IGNORED, "StepRetry", "FlowStarted"}
     reasons |= {"ResumeStarted", "ResumeRefused"}
     assert {reason for reason in reasons if f"`{reason}`" not in page} == set()
+
+
+def test_every_cause_is_explained() -> None:
+    page = (DOCS / "reference" / "events-and-reasons.md").read_text()
+    assert {cause for cause in Cause if f"| `{cause}` |" not in page} == set()
 
 
 def test_every_phase_is_explained() -> None:

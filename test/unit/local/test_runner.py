@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from jobflows.engine import FlowPhase, Reason, StepPhase
+from jobflows.engine import FlowPhase, Grown, Reason, Spent, StepPhase
 from unit.local.local_runs import alive, container, run_flow, step
 
 
@@ -55,6 +55,23 @@ def test_a_timeout_ends_the_whole_group(tmp_path: Path) -> None:
     assert ran["slow"].phase is StepPhase.FAILED
     assert ran["slow"].reason == Reason.TIMEOUT
     assert not alive("61.837")
+
+
+def test_scenario_18_a_timeout_grows(tmp_path: Path) -> None:
+    policy = {
+        "limit": 2,
+        "backoff": {"duration": "10ms"},
+        "resources": {"timeout": {"factor": 30}, "memory": {"factor": 2}},
+    }
+    amounts = {"requests": {"memory": "1Mi"}}
+    pod = {
+        "terminationGracePeriodSeconds": 0,
+        "containers": [container("sleep 1.5") | {"resources": amounts}],
+    }
+    ran = run_flow(tmp_path, step("slow", pod=pod, timeoutSeconds=1, retryPolicy=policy))
+    assert (ran["slow"].phase, ran["slow"].attempt) == (StepPhase.SUCCEEDED, 2)
+    assert ran["slow"].spent == Spent(timeouts=1)
+    assert ran["slow"].resources == Grown(timeout=30)
 
 
 def test_a_background_process_ends_with_its_step(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from jobflows.engine import StartAttempt
+from jobflows.engine import Grown, StartAttempt
 from jobflows.engine.indexes import IndexSet
 from jobflows.local.expansion import expand
 from jobflows.manifests.job import build_job
@@ -47,6 +47,18 @@ def test_the_job_runs_each_task_once_all_at_the_same_time() -> None:
     assert pod["spec"]["activeDeadlineSeconds"] == 30
     assert pod["spec"]["containers"][0]["env"] == [{"name": "JOBFLOW_TASKS", "value": "2-4,8"}]
     assert "workflow.kube-zen.io/managed-by" not in pod["metadata"]["labels"]  # not watched
+
+
+def test_a_batch_has_what_its_tasks_have_grown_to() -> None:
+    asked = {"limits": {"memory": "32Mi"}}
+    growth = {"resources": {"memory": {"factor": 2}, "timeout": {"factor": 2}}}
+    step = {"array": {"count": 9}, "timeoutSeconds": 30, "retryPolicy": growth}
+    flow = made(template({"resources": asked}), step=step)
+    grown = Grown(memory=64 * 2**20, timeout=60)
+    start = StartAttempt(0, 2, {}, IndexSet.parse("3"), flow.steps[0].values, grown)
+    pod = build_job(flow, start)["spec"]["template"]["spec"]
+    assert pod["containers"][0]["resources"] == {"limits": {"memory": "64Mi"}}
+    assert pod["activeDeadlineSeconds"] == 60
 
 
 @pytest.mark.parametrize(("position", "index"), [(0, "2"), (2, "4"), (3, "8")])

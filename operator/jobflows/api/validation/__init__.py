@@ -3,7 +3,7 @@ runner and the SDK all call it, so a flow that one of them accepts is accepted b
 
 Pure: a document in, all its problems out, each with its path and a cure. First the structure
 (`structure.py`), then one policy a file over the models: names, graph, templates, resources,
-retries, endings, conditions, parameters, sharing, order. Linear in the size of the flow.
+retries, growth, endings, conditions, parameters, sharing, order. Linear in the size of the flow.
 """
 
 from collections.abc import Iterator, Mapping
@@ -15,6 +15,7 @@ from jobflows.api.validation import (
     conditions,
     endings,
     graph,
+    growth,
     names,
     order,
     parameters,
@@ -55,7 +56,7 @@ def check(document: Mapping[Any, Any]) -> Checked:
         # What is malformed was cut out of `flow`; that it seems missing there is no news, neither
         # to itself nor to the mapping it was cut from.
         malformed = {problem.path for problem in problems}
-        around = {path[:-1] for path in malformed}
+        around = {path[:-1] for path in malformed} | {_mapping(path) for path in malformed}
         problems += [
             problem
             for problem in _meaning(flow, spelling)
@@ -63,6 +64,14 @@ def check(document: Mapping[Any, Any]) -> Checked:
             and not any(problem.path[:end] in malformed for end in range(1, len(problem.path) + 1))
         ]
     return Checked(flow if not problems else None, in_document_order(problems))
+
+
+def _mapping(path: Path) -> Path:
+    """The mapping that something malformed was cut from; of a list with it nothing is kept."""
+    end = len(path)
+    while end and isinstance(path[end - 1], int):
+        end -= 1
+    return path[: end - 1] if end else path
 
 
 def _meaning(flow: JobFlow, spelling: Spelling) -> Iterator[Problem]:
@@ -78,6 +87,7 @@ def _meaning(flow: JobFlow, spelling: Spelling) -> Iterator[Problem]:
     yield from resources.resource_templates(flow)
     yield from retries.retry_policies(flow)
     yield from endings.fail_fast(flow)
+    yield from growth.growth(flow)
     yield from conditions.conditions(flow, steps, demands)
     yield from parameters.sources(flow, steps, demands)
     yield from parameters.placeholders(flow, spelling)

@@ -14,6 +14,7 @@ from jobflows.api.placeholders import (
     find_outcome,
     malformed,
 )
+from jobflows.api.policy import RetryPolicy
 from jobflows.api.spec import Step
 from jobflows.api.validation.graph import StepGraph, unknown_step
 from jobflows.api.validation.order import Demand
@@ -90,6 +91,9 @@ def _path(path: Path, text: str) -> Iterator[Problem]:
 def placeholders(flow: JobFlow, spelling: Spelling) -> Iterator[Problem]:
     """Each placeholder in a step's strings names a parameter that can be used there."""
     shared = {parameter.name for parameter in flow.spec.parameters}
+    general = flow.spec.execution_policy.retry_policy
+    for path, text in fallback_strings(("spec", "executionPolicy"), general):
+        yield from check_string(path, text, shared, {}, spelling)
     for base, step in places(flow):
         known = shared | {parameter.name for parameter in step.inputs.parameters}
         by_kubelet = read_by_kubelet(step)
@@ -120,6 +124,16 @@ def _strings(base: Path, step: Step) -> Iterator[tuple[Path, str]]:
     yield from leaves((*base, "metadata", "labels"), step.metadata.labels)
     yield from leaves((*base, "metadata", "annotations"), step.metadata.annotations)
     yield from leaves((*base, "template"), step.template)
+    yield from fallback_strings(base, step.retry_policy)
+
+
+def fallback_strings(base: Path, policy: RetryPolicy | None) -> Iterator[tuple[Path, str]]:
+    """Yield the strings with placeholders of the retryPolicy at `base`."""
+    for number, fallback in enumerate(policy.fallbacks if policy else ()):
+        path: Path = (*base, "retryPolicy", "fallbacks", number)
+        yield from leaves((*path, "nodeSelector"), fallback.node_selector)
+        yield from leaves((*path, "tolerations"), list(fallback.tolerations))
+        yield from leaves((*path, "priorityClassName"), fallback.priority_class_name)
 
 
 def leaves(path: Path, value: Any) -> Iterator[tuple[Path, str]]:

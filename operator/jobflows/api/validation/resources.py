@@ -6,9 +6,9 @@ from typing import Any
 
 from jobflows.api.model import JobFlow
 from jobflows.api.placeholders import has_any
+from jobflows.api.quantities import parse_quantity
 from jobflows.api.validation.names import GENERATED, NAME_MAX, duplicates, is_object_name
 from jobflows.api.validation.problems import Path, Problem
-from jobflows.api.validation.quantities import parse_quantity
 
 
 def resources(path: Path, value: Any) -> Iterator[Problem]:

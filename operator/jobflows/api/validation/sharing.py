@@ -15,6 +15,7 @@ from jobflows.api.validation.parameters import (
     ELSEWHERE,
     becomes_environment,
     check_string,
+    fallback_strings,
     leaves,
     read_by_kubelet,
 )
@@ -34,7 +35,10 @@ class Shared:
     @classmethod
     def read(cls, index: int, template: StepTemplate) -> "Shared":
         path: Path = ("spec", "templates", index)
-        strings = tuple(leaves((*path, "template"), template.template))
+        strings = (
+            *leaves((*path, "template"), template.template),
+            *fallback_strings(path, template.retry_policy),
+        )
         arguments: dict[str, Path] = {}
         parameters: dict[str, Path] = {}
         for where, text in strings:

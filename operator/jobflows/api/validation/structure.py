@@ -153,7 +153,9 @@ def _problem(detail: ErrorDetails, spelling: Spelling) -> Problem:
         limit = context["max_length"]
         return Problem(path, f"is longer than {limit} characters", "Shorten it")
     if kind == "value_error":
-        return Problem(path, str(context["error"]), "Write a number with a unit: ms, s, m or h")
+        error = context["error"]
+        cure = getattr(error, "cure", "Write a number with a unit: ms, s, m or h")
+        return Problem(path, str(error), cure)
     for bound, words in (
         ("ge", "at least"),
         ("gt", "greater than"),
