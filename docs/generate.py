@@ -87,7 +87,7 @@ in UTC. Fields without a value are left out on a cluster. Reasons are in
 |---|---|
 | `Pending` | seen, waits for an older flow of its concurrency group |
 | `Running` | at least one step runs, may run or waits for a retry |
-| `Paused` | nothing is left to do but to wait for approvals |
+| `Paused` | nothing is left to do but to wait for approvals; or `parallelism` is 0 |
 | `Suspended` | `spec.suspend` is true |
 | `Succeeded`, `Failed` | the end; nothing of the flow runs again, unless it is resumed |
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import uuid
 from collections import Counter
+from itertools import accumulate
 from pathlib import Path
 
 from cluster.api import wait_for
@@ -29,6 +30,29 @@ def writes(log: Path, kube: Kube, user: str = OPERATOR) -> Counter[str]:
                 part = f"/{what['subresource']}" if "subresource" in what else ""
                 counts[f"{call['verb']} {what['resource']}{part}"] += 1
     return counts
+
+
+def most_alive(log: Path, kube: Kube, user: str = OPERATOR) -> int:
+    """The most Jobs of `user` that were alive at once, from its creation to its pod's last word."""
+    _settle(log, kube)
+    born: dict[str, str] = {}
+    ended: dict[str, str] = {}
+    with log.open() as lines:
+        for line in lines:
+            if kube.namespace not in line or '"verb":"get"' in line:
+                continue
+            call = json.loads(line)
+            what = call.get("objectRef", {})
+            if what.get("namespace") != kube.namespace or call["stage"] != "ResponseComplete":
+                continue
+            kind = (what["resource"], what.get("subresource", ""))
+            mine = call["user"]["username"] == user and call["verb"] == "create"
+            if mine and kind == ("jobs", "") and call["responseStatus"]["code"] == 201:
+                born[what["name"]] = call["stageTimestamp"]
+            elif kind == ("pods", "status") and call["verb"] in ("patch", "update"):
+                ended[what["name"].rpartition("-")[0]] = call["requestReceivedTimestamp"]
+    moments = sorted([(at, 1) for at in born.values()] + [(ended[job], -1) for job in born])
+    return max(accumulate(change for _, change in moments), default=0)
 
 
 def _settle(log: Path, kube: Kube) -> None:

@@ -1,5 +1,8 @@
 """Every example runs on real pods as its comments say."""
 
+from collections.abc import Iterable
+from datetime import datetime
+from itertools import accumulate
 from pathlib import Path
 
 import pytest
@@ -27,6 +30,7 @@ def test_no_example_is_forgotten() -> None:
         "parameters",
         "on-exit",
         "resume",
+        "limits",
         "templates",
         "array",
         "elementwise",
@@ -168,3 +172,20 @@ def test_resume(kube: Kube) -> None:
     status = kube.reaches("resume", "Succeeded")
     assert logs(kube, "resume", "load", 3) == "attempt 3: loaded 120 rows"
     assert steps(status)["extract"]["attempt"] == 1
+
+
+def test_limits(kube: Kube) -> None:
+    _apply(kube, "limits")
+    kube.ends("limits")
+    times = spans(kube, "limits")
+    assert len(times) == 8
+    assert _most_at_once(times.values()) <= 3
+    assert _most_at_once(t for n, t in times.items() if n.startswith("crunch")) <= 2
+    assert _most_at_once(t for n, t in times.items() if n.startswith("store")) == 1
+
+
+def _most_at_once(found: Iterable[tuple[datetime, datetime]]) -> int:
+    """The most spans that overlap, each without its end."""
+    periods = list(found)
+    moments = [(began, 1) for began, _ in periods] + [(ended, -1) for _, ended in periods]
+    return max(accumulate(change for _, change in sorted(moments)), default=0)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 from engine.outcomes import Outcome
 from jobflows.engine import Attempt, AttemptRef, AttemptState, Cause
@@ -17,6 +18,7 @@ class Job:
     outcome: Outcome
     created: float
     gone_at: float | None = None
+    locks: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def name(self) -> str:
@@ -87,6 +89,7 @@ class Job:
             exit_codes=outcome.exit_codes if outcome.end == "hang" else {},
             output=outcome.output if ended else None,
             recheck_at=None if outcome.recheck is None else self.created + outcome.recheck,
+            locks=self.locks,
         )
 
 

@@ -56,6 +56,11 @@ POLICIES: list[dict[str, Any]] = [
 ]
 """Parts of a retryPolicy for a step that starts from 16Mi and 100m."""
 
+limits = {"x": 1, "y": 2}
+locks = st.sets(st.sampled_from(sorted(limits)), max_size=2).map(
+    lambda names: [{"name": name, "limit": limits[name]} for name in sorted(names)]
+)
+
 
 class Case:
     """A flow, the same flow suspended, and what its attempts do. A failing one prints in a line."""
@@ -65,8 +70,13 @@ class Case:
     ) -> None:
         self.flow = build(suspend=False)
         self.suspended = build(suspend=True)
+        self._build = build
         self.scripts = scripts
         self._words = words
+
+    def limited(self, parallelism: int) -> CompiledFlow:
+        """The same flow with another limit."""
+        return self._build(parallelism=parallelism)
 
     def __repr__(self) -> str:
         return f"Case({self._words} {self.scripts})"
@@ -98,6 +108,7 @@ def cases(draw: st.DrawFn) -> Case:
                 "memory": "16Mi",
                 "cpu": "100m",
                 "policy": draw(st.sampled_from(POLICIES)),
+                "locks": draw(locks),
             }
         scripts[name] = draw(st.lists(outcomes, min_size=1, max_size=4))
         steps.append(step(name, " ".join(sorted(needs)), **fields))
@@ -108,6 +119,8 @@ def cases(draw: st.DrawFn) -> Case:
     }
     if default is not None:
         policy["timeoutSeconds"] = default
+    if draw(st.booleans()):
+        policy["parallelism"] = draw(st.integers(1, 4))
     if draw(st.booleans()):
         policy["activeDeadlineSeconds"] = draw(st.integers(3, 60))
     if draw(st.integers(0, 2)) == 0:

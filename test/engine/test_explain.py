@@ -144,3 +144,26 @@ def test_whatever_does_not_run_says_why(case: Case) -> None:
                     assert said.reason, said
                     assert said.message, said
         world.now = world.next_moment() or world.now
+
+
+def test_a_step_that_waits_for_room_says_which_limit_or_lock() -> None:
+    steps = [step(name, locks=[{"name": "db"}]) for name in ("a", "b")]
+    world = World(flow(*steps, step("c"), parallelism=2), a=hang(), c=hang())
+    world.run(1)
+    seen = Observations(attempts={0: world.shown["a"], 2: world.shown["c"]})
+    said = told(world, "b", seen)
+    assert (said.reason, said.message) == (
+        Reason.PARALLELISM,
+        "executionPolicy.parallelism lets 2 tasks run at once",
+    )
+    world.edit(flow(*steps, step("c")))
+    world.run(1)
+    said = told(world, "b", seen)
+    assert (said.reason, said.message) == (Reason.LOCK, "waits for lock db of limit 1")
+
+
+def test_a_flow_that_waits_for_the_operator_says_so_of_its_steps() -> None:
+    world = World(flow(step("a")))
+    world.quota = 0
+    world.run(1)
+    assert told(world, "a").reason == Reason.QUOTA

@@ -26,6 +26,7 @@ from jobflows.engine import (
     Event,
     Grown,
     Ledger,
+    LockUse,
     Observations,
     Peer,
     Plan,
@@ -67,6 +68,10 @@ class World:
         self.resume = ""
         self.peers: list[Peer] = []
         self.window: int | None = None
+        self.quota: int | None = None
+        self.locks: dict[str, LockUse] = {}
+        self.knows_own_starts = False
+        """Whether a start is seen at once, as an operator does that remembers what it asked for."""
         self.resources_ready = False
         self.creates_resources = True
         self.resources_problem = ""
@@ -175,6 +180,8 @@ class World:
             resume=self.resume,
             peers=self.peers,
             window=self.window,
+            quota=self.quota,
+            locks=self.locks,
             resources_ready=self.resources_ready,
             resources_problem=self.resources_problem,
         )
@@ -200,8 +207,14 @@ class World:
         return {
             name: group
             for name, group in groups.items()
-            if group != self.shown.get(name, ()) and (self.look_at_all or self.shows(name))
+            if group != self.shown.get(name, ())
+            and (self.look_at_all or self._is_own(name, group) or self.shows(name))
         }
+
+    def _is_own(self, name: str, group: tuple[Attempt, ...]) -> bool:
+        """Whether the news is that an attempt was started here."""
+        known = {attempt.number for attempt in self.shown.get(name, ())}
+        return self.knows_own_starts and bool({attempt.number for attempt in group} - known)
 
     def _carry_out(self, answer: Plan) -> None:
         removals = (StopAttempt, DeleteAttempt, DeleteFlow)
@@ -256,7 +269,8 @@ class World:
         self.resources[place] = action.resources
         if outcome.needs and (action.resources.memory or 0) >= to_bytes(outcome.needs):
             outcome = succeed(outcome.after)
-        self.jobs.append(Job(name, action.number, outcome, self.now))
+        locks = self.flow.steps[action.step].locks
+        self.jobs.append(Job(name, action.number, outcome, self.now, locks=locks))
 
     # the operator --------------------------------------------------------------------------------
 

@@ -39,6 +39,17 @@ Seconds = Annotated[
 ]
 """A whole number of seconds, at least one."""
 
+Positive = Annotated[
+    int, Field(strict=True, ge=1, le=INT32_MAX, json_schema_extra={"format": "int32"})
+]
+"""A whole number of at least one."""
+
+Int32 = Annotated[
+    int,
+    Field(strict=True, ge=-INT32_MAX - 1, le=INT32_MAX, json_schema_extra={"format": "int32"}),
+]
+"""Any whole number of 32 bits."""
+
 Flag = Annotated[bool, Field(strict=True)]
 
 Factor = Annotated[float, Field(strict=True)]

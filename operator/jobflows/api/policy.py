@@ -1,14 +1,15 @@
 """The policies of a flow and of its steps: what happens on failure, and what flows may overlap.
 
 Names, types and defaults are zen-flow's, so its manifests keep their meaning; `concurrencyGroup`,
-`failFast`, budgets by cause, growing resources, fallbacks, `maxDuration` and `jitter` are ours.
+`failFast`, `parallelism`, `priority`, budgets by cause, growing resources, fallbacks, `maxDuration`
+and `jitter` are ours.
 """
 
 from typing import Annotated, Literal
 
 from pydantic import Field
 
-from jobflows.api.base import Count, Duration, Factor, Flag, Model, Seconds
+from jobflows.api.base import Count, Duration, Factor, Flag, Int32, Model, Seconds
 from jobflows.api.growth import Fallback, ResourceGrowth
 
 ConcurrencyPolicy = Literal["Allow", "Forbid", "Replace"]
@@ -64,6 +65,12 @@ class ExecutionPolicy(Model):
 
     concurrency_group: Annotated[str, Field(min_length=1, max_length=253)] | None = None
     """Flows with the same group in a namespace are subject to concurrencyPolicy. Absent: metadata.generateName; a flow with a plain name is alone in its group."""  # noqa: E501 - one sentence of kubectl explain
+
+    parallelism: Count | None = None
+    """Tasks of this flow that run at once. 0 pauses: what runs goes on, nothing new starts. May be changed at any time; lowering it stops nothing. Absent: no limit."""  # noqa: E501 - one sentence of kubectl explain
+
+    priority: Int32 | None = None
+    """Flows of a higher priority are served first when a limit of the operator or a lock makes flows wait. Absent: 0."""  # noqa: E501 - one sentence of kubectl explain
 
     ttl_seconds_after_finished: Count = 86_400
     """Seconds after its completion when the flow and all it owns are deleted; 0 is at once."""

@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from jobflows.api.array import Array
-from jobflows.api.base import Flag, Model, Opaque, Rule, Seconds
+from jobflows.api.base import Count, Flag, Model, Opaque, Positive, Rule, Seconds
 from jobflows.api.parameters import BY_NAME, Inputs, Outputs, Parameter
 from jobflows.api.policy import ExecutionPolicy, RetryPolicy
 
@@ -28,6 +28,21 @@ PASS_THROUGH = {
 }
 """An object that belongs as a whole to whoever wrote it: an owner for each of its leaves would
 double the size of a flow and the cost of each write to it."""
+
+
+class Lock(Model):
+    """Something that only so many steps of a namespace may use at once."""
+
+    name: Annotated[
+        str,
+        Field(
+            json_schema_extra={"pattern": STEP_NAME_PATTERN, "maxLength": STEP_NAME_LENGTH},
+        ),
+    ]
+    """Name, shared by all flows of the namespace."""
+
+    limit: Positive = 1
+    """How many steps may hold it at once; where flows differ, the smaller limit counts. Absent: 1."""  # noqa: E501 - one sentence of kubectl explain
 
 
 class StepMetadata(Model):
@@ -86,6 +101,9 @@ class Step(Model):
     retry_policy: RetryPolicy | None = None
     """Retries of failed attempts. A field that is absent is taken from the template, then from executionPolicy. Absent everywhere: no retries."""  # noqa: E501 - one sentence of kubectl explain
 
+    locks: Annotated[tuple[Lock, ...], Field(max_length=16, json_schema_extra=BY_NAME)] = ()
+    """Locks that each attempt holds while it is live; it gets all of them or waits."""
+
     template: Annotated[Opaque, Field(json_schema_extra=PASS_THROUGH)] | None = None
     """A batch/v1 Job; its metadata.name and namespace are replaced."""
 
@@ -113,6 +131,9 @@ class StepTemplate(Model):
 
     template: Annotated[Opaque, Field(json_schema_extra=PASS_THROUGH)]
     """A batch/v1 Job, as in a step; `{{ arguments.x }}` stands for an argument of the step."""
+
+    parallelism: Count | None = None
+    """Tasks of all steps that use this template that run at once, in this flow. 0: none starts. Absent: no limit."""  # noqa: E501 - one sentence of kubectl explain
 
     timeout_seconds: Seconds | None = None
     """Default of timeoutSeconds of the steps that use this template."""

@@ -25,6 +25,8 @@ from jobflows.controller.flowstate import FlowState
 from jobflows.controller.holds import WHOLE_FLOW
 from jobflows.controller.metrics import Metrics
 from jobflows.controller.status_writer import StatusWriter
+from jobflows.controller.unanswered import Unanswered
+from jobflows.controller.world import World
 from jobflows.engine import (
     Action,
     Attempt,
@@ -70,6 +72,7 @@ class Effects:
         client: Client,
         jobs: Informer[JobRecord],
         status: StatusWriter,
+        world: World,
         *,
         clock: Clock,
         metrics: Metrics,
@@ -79,11 +82,13 @@ class Effects:
         self._client = client
         self._jobs = jobs
         self._status = status
+        self._world = world
         self._clock = clock
         self._metrics = metrics
         self._held = held
         self._enqueue = enqueue
         self._starts: set[asyncio.Task[None]] = set()
+        self._unanswered = Unanswered(client, jobs, world, enqueue)
 
     async def carry_out(
         self, state: FlowState, flow: CompiledFlow, actions: Sequence[Action]
@@ -95,13 +100,14 @@ class Effects:
         record. Raises what has to be tried again.
         """
         removals = []
-        first = True
+        first, handlers = True, False
         for action in actions:
             match action:
                 case StartAttempt(step=step):
                     name = flow.steps[step].name
-                    if flow.steps[step].on_exit:  # the end of the steps must not be forgotten
-                        await self._status.flush(state)
+                    if flow.steps[step].on_exit and state.ledger != state.ledger_on_record:
+                        handlers = True  # the end of the steps must not be forgotten
+                        continue
                     if state.holds.allows(name, self._clock.now(), first=first):
                         self._begin(state, flow, action)
                         first = False
@@ -110,6 +116,9 @@ class Effects:
                     self._enqueue(state.uid)
                 case _:
                     removals.append(action)
+        if handlers:
+            await self._status.flush(state)
+            self._enqueue(state.uid)  # what is free may be another's by now
         if removals:
             await self._status.flush(state)
             await _all([self._remove(flow, action) for action in removals])
@@ -123,6 +132,7 @@ class Effects:
         """The operator is cancelled: starts that are under way are left to the next one."""
         for task in self._starts:
             task.cancel()
+        self._unanswered.abandon()
 
     async def delete_flow(self, meta: Meta) -> None:
         """Delete a finished flow that cannot be compiled any more."""
@@ -137,9 +147,13 @@ class Effects:
         manifest = build_job(flow, action)
         ref = AttemptRef(manifest["metadata"]["name"])
         request = Attempt(
-            number=action.number, state=AttemptState.STARTING, ref=ref, tasks=action.tasks
+            number=action.number,
+            state=AttemptState.STARTING,
+            ref=ref,
+            tasks=action.tasks,
+            locks=flow.steps[action.step].locks,
         )
-        state.sightings.request(step, request, self._clock.now())
+        self._world.requested(state, step, request)
         task = asyncio.get_running_loop().create_task(
             self._start(state, flow, step, request, manifest)
         )
@@ -157,6 +171,7 @@ class Effects:
         """Create the Job and put the answer where the next plan sees it."""
         self._metrics.steps_queued(flow.namespace, 1)
         answer: Attempt | None = None
+        unanswered = replace(request, state=AttemptState.UNANSWERED)
         try:
             answer = await self._create(flow, request, manifest)
             state.holds.accept(step)
@@ -164,18 +179,21 @@ class Effects:
             answer = _refused(request, AttemptState.BLOCKED, str(error))
             self._hold(state, WHOLE_FLOW if error.whole_flow else step, error)
         except (ApiError, TransportError) as error:
+            answer = None if isinstance(error, ApiError) and error.throttled else unanswered
             self._hold(state, WHOLE_FLOW, error)
         except Exception as error:  # a step must not wait for ever for an answer to nothing
             log.exception("start failed", extra={"flow": flow.name, "namespace": flow.namespace})
+            answer = unanswered
             self._hold(state, step, error)
         finally:
             self._metrics.steps_queued(flow.namespace, -1)
-        now = self._clock.now()
         if answer is not None:
-            state.sightings.request(step, answer, now)
+            self._world.requested(state, step, answer)
             self._enqueue(state.uid)
-        elif state.sightings.settle(step, request.number, now):
-            self._enqueue(state.uid)  # not answered, or the Job is gone already
+        elif self._world.settled(state, step, request.number):
+            self._enqueue(state.uid)  # the Job is gone already, or was never made
+        if answer is unanswered:
+            self._unanswered.look_into(state, step, unanswered)
 
     def _hold(self, state: FlowState, key: str, error: Exception) -> None:
         until = state.holds.refuse(key, state.uid, self._clock.now())

@@ -144,6 +144,16 @@ def operator(  # noqa: PLR0917 - Typer calls it, by name
     start_window: Annotated[
         int, _flag("start_window", "Steps of one flow started in one go.")
     ] = _DEFAULTS.start_window,
+    max_concurrent_jobs: Annotated[
+        int, _flag("max_concurrent_jobs", "Jobs alive at once, of all flows; 0: no limit.")
+    ] = _DEFAULTS.max_concurrent_jobs,
+    max_concurrent_jobs_per_namespace: Annotated[
+        int,
+        _flag(
+            "max_concurrent_jobs_per_namespace",
+            "Jobs alive at once, of all flows of a namespace; 0: no limit.",
+        ),
+    ] = _DEFAULTS.max_concurrent_jobs_per_namespace,
     watch_namespace: Annotated[
         str, _flag("watch_namespace", "Serve this namespace only.  [default: all]", "NAMESPACE")
     ] = "",

@@ -7,13 +7,13 @@ written a little later, and read only when a flow is met for the first time.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from jobflows.api.resume import RESUME_ANNOTATION
 from jobflows.controller.holds import Holds
 from jobflows.controller.sightings import Sightings
-from jobflows.engine import CompiledFlow, Instant, Ledger, Observations, Peer
+from jobflows.engine import CompiledFlow, Instant, Ledger, LockUse, Observations, Peer
 from jobflows.engine.sizing import Tally
 from jobflows.engine.starts import APPROVED_PREFIX
 from jobflows.engine.stopping import STOP_ANNOTATION, read_stop
@@ -25,6 +25,7 @@ class FlowState:
     """One flow by UID. `record` is None before the flow itself is seen, and once it is gone."""
 
     uid: str
+    namespace: str
     record: FlowRecord | None = None
     former: FlowRecord | None = None
     """The flow as it was before edits that came while it was released."""
@@ -64,19 +65,29 @@ class FlowState:
         self.holds.clear()
         self.sightings.release()
 
-    def observe(self, now: Instant, *, peers: Sequence[Peer], window: int) -> Observations:
+    def observe(
+        self,
+        now: Instant,
+        *,
+        peers: Sequence[Peer],
+        window: int,
+        quota: int | None = None,
+        locks: Mapping[str, LockUse] | None = None,
+    ) -> Observations:
         """All that a plan is told; at most `window` attempts may be on their way at a time."""
         annotations = self.record.metadata.annotations if self.record else {}
         sightings = self.sightings
         return Observations(
             changed=sightings.take_changes(now),
             attempts=sightings.attempts,
-            strays=sightings.strays(now),
+            strays=sightings.strays(),
             approvals=read_approvals(annotations),
             stop=read_stop(annotations.get(STOP_ANNOTATION, "")),
             resume=annotations.get(RESUME_ANNOTATION, ""),
             peers=peers,
             window=max(0, window - sightings.starting),
+            quota=quota,
+            locks=locks or {},
             resources_ready=self.resources_ready,
             resources_problem=self.resources_problem,
         )

@@ -9,6 +9,7 @@ whether it is over. So a flow that cannot go on costs a call now and then, howev
 from __future__ import annotations
 
 import zlib
+from collections.abc import Collection
 
 from jobflows.engine import Instant
 
@@ -43,6 +44,12 @@ class Holds:
             for key in (step, WHOLE_FLOW):
                 self._refusals.pop(key, None)
                 self._until.pop(key, None)
+
+    def stop(self, steps: Collection[str], now: Instant) -> bool:
+        """Whether the flow is held, or each of these steps that it would start now."""
+        if WHOLE_FLOW in self._refusals:
+            return True
+        return bool(steps) and not any(self.allows(step, now, first=True) for step in steps)
 
     def clear(self) -> None:
         """Another spec, another chance."""

@@ -22,6 +22,8 @@ from jobflows.cluster.limiter import Limiter
 from jobflows.controller.instruments import Instruments
 from jobflows.controller.scrape import (
     NAME,
+    Admission,
+    AdmissionCollector,
     InformerCollector,
     LimiterCollector,
     Queue,
@@ -214,6 +216,10 @@ class Metrics:
             self._informers = InformerCollector(now)
             self.registry.register(self._informers)
         self._informers.add(informer)
+
+    def watch_admission(self, admission: Admission) -> None:
+        """Show the limits that flows share, and who waits for them. Once a process."""
+        self.registry.register(AdmissionCollector(admission))
 
     def watch_limiter(self, limiter: Limiter) -> None:
         """Show the client-side rate limit. Once a process."""

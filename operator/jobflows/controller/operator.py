@@ -19,6 +19,7 @@ from jobflows.cluster.informer import Informer
 from jobflows.cluster.limiter import Limiter
 from jobflows.cluster.resources import JOBFLOWS, JOBS, PODS
 from jobflows.cluster.transport import Transport, TransportError
+from jobflows.controller.admission import Admission
 from jobflows.controller.effects import BlockedError, Effects
 from jobflows.controller.evidence import EvidenceReader
 from jobflows.controller.flowstate import FlowState
@@ -67,7 +68,13 @@ class Operator:
         bystander = Client(transport, patient, rng=rng, observe=metrics.api_call)
         self._events = EventRecorder(bystander, COMPONENT, settings.identity, clock)
         self.queue = WorkQueue(rng)
-        self.world = World(self.queue.add, self._forget, clock, metrics.pod_ended)
+        self.admission = Admission(
+            settings.max_concurrent_jobs,
+            settings.max_concurrent_jobs_per_namespace,
+            wake=self.queue.add,
+            most=settings.start_window,
+        )
+        self.world = World(self.queue.add, self._forget, clock, metrics.pod_ended, self._count)
         namespace = settings.watch_namespace
         self.flows = Informer(
             self._client,
@@ -109,6 +116,7 @@ class Operator:
             self._client,
             self.jobs,
             self.status,
+            self.world,
             clock=clock,
             metrics=metrics,
             held=self._hold,
@@ -116,6 +124,7 @@ class Operator:
         )
         self.reconciler = Reconciler(
             world=self.world,
+            admission=self.admission,
             effects=self._effects,
             status=self.status,
             events=self._events,
@@ -129,6 +138,7 @@ class Operator:
         )
         loop_time = asyncio.get_running_loop().time
         metrics.watch_limiter(limiter)
+        metrics.watch_admission(self.admission)
         metrics.watch_queue(self.queue, workers=settings.max_concurrent_reconciles, now=loop_time)
         for informer in (self.flows, self.jobs, self.pods):
             metrics.watch_informer(informer, now=loop_time)
@@ -263,8 +273,12 @@ class Operator:
         loop = asyncio.get_running_loop()
         self.queue.add_at(uid, loop.time() + max(0.0, at - self._clock.now()) + WAKE_SLACK)
 
+    def _count(self, state: FlowState) -> None:
+        self.admission.count(state.uid, state.namespace, state.sightings)
+
     def _forget(self, state: FlowState) -> None:
         self.queue.forget(state.uid)
+        self.admission.leave(state.uid)
         self.status.forget(state)
         self.reconciler.cache.drop(state.uid)
         self._census.leave(state.uid)

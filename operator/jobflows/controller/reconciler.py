@@ -15,6 +15,7 @@ from jobflows.api.validation import check
 from jobflows.cluster.clock import Clock
 from jobflows.cluster.events import EventRecorder
 from jobflows.cluster.resources import JOBFLOWS, ObjectRef
+from jobflows.controller.admission import Admission
 from jobflows.controller.doubt import in_doubt
 from jobflows.controller.effects import Effects
 from jobflows.controller.evidence import EvidenceReader
@@ -34,6 +35,7 @@ from jobflows.engine import (
     Ledger,
     Plan,
     Reason,
+    StartAttempt,
     StepPhase,
     edit,
     plan,
@@ -61,6 +63,7 @@ class Reconciler:
         self,
         *,
         world: World,
+        admission: Admission,
         effects: Effects,
         status: StatusWriter,
         events: EventRecorder,
@@ -74,6 +77,7 @@ class Reconciler:
     ) -> None:
         self.cache: CompileCache[CompiledFlow] = CompileCache()
         self._world = world
+        self._admission = admission
         self._effects = effects
         self._status = status
         self._events = events
@@ -108,6 +112,7 @@ class Reconciler:
         try:
             flow = self._compile(state)
         except InvalidFlowError as invalid:
+            self._admission.leave(uid)
             await self._rejection.reject(state, invalid.problems, now)
             return
         self._load(state, flow, now)
@@ -125,13 +130,20 @@ class Reconciler:
                 return
             await self._follow(state, flow, before, answer, now)
         except BaseException:
+            self._admission.leave(uid)
             state.sightings.look_again()
             raise
 
     def _plan(self, state: FlowState, flow: CompiledFlow, before: Ledger, now: Instant) -> Plan:
         """Ask the engine about the flow as it is seen now."""
-        peers, window = self._world.peers(state), self._settings.start_window
-        return plan(flow, before, state.observe(now, peers=peers, window=window), now)
+        seen = state.observe(
+            now,
+            peers=self._world.peers(state),
+            window=self._settings.start_window,
+            quota=self._admission.share(flow),
+            locks=self._admission.locks(flow),
+        )
+        return plan(flow, before, seen, now)
 
     async def _follow(
         self, state: FlowState, flow: CompiledFlow, before: Ledger, answer: Plan, now: Instant
@@ -156,6 +168,8 @@ class Reconciler:
         for moment in (answer.wake_at, state.holds.next_moment(now)):
             if moment is not None:
                 self._wake(state.uid, moment)
+        starts = [flow.steps[a.step].name for a in answer.actions if isinstance(a, StartAttempt)]
+        self._admission.note(flow, answer, held_up=state.holds.stop(starts, now))
         if answer.actions:
             if _is_untold(state):
                 await self._status.flush(state)

@@ -39,6 +39,16 @@ class Queue(Protocol):
     def __len__(self) -> int: ...
 
 
+class Admission(Protocol):
+    """What is read of the limits that flows share; counts by namespace, limits by their scope."""
+
+    def in_use(self) -> Mapping[str, int]: ...
+
+    def limits(self) -> Mapping[str, int]: ...
+
+    def waiting(self) -> Mapping[tuple[str, str], int]: ...
+
+
 class Tally(Collector):
     """A gauge that is counted up and down and cannot go below zero."""
 
@@ -129,6 +139,37 @@ class InformerCollector(Collector):
         )
         yield each(count, "errors", "Lists and watches that broke.", lambda i: i.stats.errors)
         yield each(count, "unreadable", "Objects skipped.", lambda i: i.stats.unreadable)
+
+
+class AdmissionCollector(Collector):
+    """`zen_flow_concurrent_jobs*`: attempts alive, what they may be, and flows that wait."""
+
+    def __init__(self, admission: Admission) -> None:
+        self._admission = admission
+
+    def collect(self) -> Iterator[Metric]:
+        alive = GaugeMetricFamily(
+            "zen_flow_concurrent_jobs", "Attempts alive.", labels=["namespace"]
+        )
+        for namespace, count in self._admission.in_use().items():
+            alive.add_metric([namespace], count)
+        yield alive
+        limit = GaugeMetricFamily(
+            "zen_flow_concurrent_jobs_limit",
+            "Attempts that may be alive: of all flows, or in each namespace.",
+            labels=["scope"],
+        )
+        for scope, count in self._admission.limits().items():
+            limit.add_metric([scope], count)
+        yield limit
+        waiting = GaugeMetricFamily(
+            "zen_flow_jobflows_waiting",
+            "JobFlows with steps that wait for a slot (Quota) or a lock (Lock).",
+            labels=["namespace", "reason"],
+        )
+        for key, count in self._admission.waiting().items():
+            waiting.add_metric(list(key), count)
+        yield waiting
 
 
 class LimiterCollector(Collector):

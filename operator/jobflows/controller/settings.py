@@ -57,6 +57,10 @@ class Settings:
     """Seconds during which changes of one flow are gathered into one status write."""
     start_window: int = 64
     """Steps of one flow started in one reconcile: a wide flow must not starve the others."""
+    max_concurrent_jobs: int = 0
+    """Attempts alive at the same time, of all flows; 0 is no limit."""
+    max_concurrent_jobs_per_namespace: int = 0
+    """The same for the flows of each namespace; 0 is no limit."""
     watch_namespace: str | None = None
     """The one namespace to serve; None serves all."""
     label_selector: str = ""
@@ -85,6 +89,8 @@ class Settings:
         self._check("kube_api_in_flight", lambda n: n >= 0, "0 (no limit) or more")
         self._check("status_batch_period", lambda n: 0 <= n <= 60, "0s to 60s")
         self._check("start_window", lambda n: n >= 1, "1 or more")
+        self._check("max_concurrent_jobs", lambda n: n >= 0, "0 (no limit) or more")
+        self._check("max_concurrent_jobs_per_namespace", lambda n: n >= 0, "0 (no limit) or more")
         self._choice("events", get_args(EventsWanted))
         self._choice("log_format", get_args(LogFormat))
         self._choice("log_level", get_args(LogLevel))

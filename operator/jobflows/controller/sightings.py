@@ -7,9 +7,12 @@ its pod) say nothing new to the engine, and cost no reconcile.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
 
-from jobflows.engine import Attempt, AttemptState, CompiledFlow, Instant
+from jobflows.engine import Attempt, AttemptState, CompiledFlow, Instant, LockUse
+from jobflows.engine.limits import lock_uses, room_taken
+from jobflows.manifests.labels import read_locks
 from jobflows.manifests.observe import observe_attempt
 from jobflows.manifests.observe_batch import (
     Evidence,
@@ -27,6 +30,10 @@ class Sightings:
         self.jobs: dict[str, dict[int, JobRecord]] = {}
         self.attempts: dict[int, Sequence[Attempt]] = {}
         """Attempts by step index, oldest first; only while the flow is compiled."""
+        self.room = 0
+        """Tasks that take room under limits, whether or not the flow is compiled."""
+        self._live: dict[str, list[Attempt]] = {}
+        self._locking: set[str] = set()
         self._pods: dict[str, dict[int, dict[str, PodRecord]]] = {}
         self._requests: dict[str, dict[int, Attempt]] = {}
         self._rechecks: dict[str, Instant] = {}
@@ -38,7 +45,7 @@ class Sightings:
 
     @property
     def is_empty(self) -> bool:
-        return not self.jobs and not self._pods
+        return not self.jobs and not self._pods and not self._requests
 
     @property
     def is_live(self) -> bool:
@@ -54,6 +61,11 @@ class Sightings:
             for attempt in group.values()
         )
 
+    @property
+    def locks(self) -> dict[str, LockUse]:
+        """What is held of locks."""
+        return lock_uses(attempt for step in self._locking for attempt in self._live[step])
+
     def adopt(self, flow: CompiledFlow, now: Instant) -> None:
         """See everything with the eyes of another compiled spec; every index may have moved."""
         self._flow = flow
@@ -65,10 +77,12 @@ class Sightings:
         self._changed = None
 
     def release(self) -> None:
-        """Keep only what the informers will tell no second time."""
+        """Keep only what the informers will tell no second time, and requests under way."""
         self._flow = None
         self.attempts = {}
-        self._requests = {}
+        for step, numbers in list(self._requests.items()):
+            for number in [n for n, request in numbers.items() if not request.counts]:
+                _drop(self._requests, step, number)
         self._rechecks = {}
         self._unknown = set()
         self._changed = None
@@ -85,6 +99,9 @@ class Sightings:
             return self._refresh(step, now)
         known = self.jobs.setdefault(step, {}).get(number)
         self.jobs[step][number] = job
+        request = self._requests.get(step, {}).get(number)
+        if request is not None and request.state is AttemptState.UNANSWERED:
+            _drop(self._requests, step, number)
         if known is not None and _says_the_same(known, job):
             return False
         return self._refresh(step, now)
@@ -137,6 +154,10 @@ class Sightings:
         uid, evidence = self._evidence.get(step, {}).get(number, ("", {}))
         return evidence if uid == job.metadata.uid else {}
 
+    def is_asked_for(self, step: str, request: Attempt) -> bool:
+        """Whether this very request is still all there is to know."""
+        return self._requests.get(step, {}).get(request.number) is request
+
     def take_changes(self, now: Instant) -> set[int] | None:
         """Steps with news since the last call; None when everything has to be looked at."""
         for step in [step for step, at in self._rechecks.items() if at <= now]:
@@ -145,24 +166,21 @@ class Sightings:
         self._changed = set()
         return changed
 
-    def strays(self, now: Instant) -> list[Attempt]:
-        """Running attempts of steps that the spec has no longer."""
-        return [
-            attempt
-            for step in sorted(self._unknown & self.jobs.keys())
-            for attempt in self._observe(step, wants_output=False, now=now)
-            if attempt.state is AttemptState.RUNNING
-        ]
+    def strays(self) -> list[Attempt]:
+        """What lives of steps that the spec has no longer."""
+        steps = sorted(self._unknown & self._live.keys())
+        return [attempt for step in steps for attempt in self._live[step]]
 
     def _refresh(self, step: str, now: Instant) -> bool:
-        if self._flow is None:
-            return True
-        index = self._flow.graph.index.get(step)
-        if index is None:
-            self._unknown.add(step)
+        index = self._flow.graph.index.get(step) if self._flow is not None else None
+        if self._flow is None or index is None:
+            self._count(step, self._observe(step, wants_output=False, now=now))
+            if self._flow is not None:
+                self._unknown.add(step)
             return True
         wants_output = bool(self._flow.steps[index].outputs)
         attempts = self._observe(step, wants_output=wants_output, now=now)
+        self._count(step, attempts)
         self._rechecks.pop(step, None)
         if attempts and attempts[-1].recheck_at is not None:
             self._rechecks[step] = attempts[-1].recheck_at
@@ -176,6 +194,15 @@ class Sightings:
             self._changed.add(index)
         return True
 
+    def _count(self, step: str, attempts: Sequence[Attempt]) -> None:
+        live = [attempt for attempt in attempts if attempt.counts]
+        self.room += sum(map(room_taken, live)) - sum(map(room_taken, self._live.pop(step, ())))
+        self._locking.discard(step)
+        if live:
+            self._live[step] = live
+        if any(attempt.locks for attempt in live):
+            self._locking.add(step)
+
     def _observe(self, step: str, *, wants_output: bool, now: Instant) -> tuple[Attempt, ...]:
         jobs: Mapping[int, JobRecord] = self.jobs.get(step, {})
         pods = self._pods.get(step, {})
@@ -184,7 +211,8 @@ class Sightings:
         for number in sorted({*jobs, *pods, *requests}):
             job = jobs.get(number)
             if job is not None and is_batch(job):
-                found.append(observe_batch(number, job, self._evidence_of(step, number, job)))
+                batch = observe_batch(number, job, self._evidence_of(step, number, job))
+                found.append(_with_claims(batch, job, ()) if batch.is_live else batch)
                 continue
             attempt = observe_attempt(
                 number,
@@ -193,10 +221,21 @@ class Sightings:
                 wants_output=wants_output,
                 now=now,
             )
+            if attempt is not None and attempt.is_live:
+                attempt = _with_claims(attempt, job, pods.get(number, {}).values())
             attempt = attempt or requests.get(number)
             if attempt is not None:
                 found.append(attempt)
         return tuple(found)
+
+
+def _with_claims(attempt: Attempt, job: JobRecord | None, pods: Collection[PodRecord]) -> Attempt:
+    """The attempt with what it holds of limits; a Job that is over holds nothing."""
+    if job is not None and job.is_over:
+        return replace(attempt, is_over=True)
+    marked = [job.metadata] if job is not None else [pod.metadata for pod in pods]
+    locks = next((found for meta in marked if (found := read_locks(meta.annotations))), None)
+    return replace(attempt, locks=locks) if locks else attempt
 
 
 def _looks_the_same(old: PodRecord, new: PodRecord) -> bool:

@@ -12,7 +12,7 @@ from jobflows.cluster.clock import Clock
 from jobflows.controller.flowstate import FlowState
 from jobflows.controller.glance import glance_policy, glance_status
 from jobflows.controller.workqueue import Priority
-from jobflows.engine import Peer
+from jobflows.engine import Attempt, Peer
 from jobflows.engine.times import parse_rfc3339
 from jobflows.manifests import labels
 from jobflows.manifests.records import FlowRecord, JobRecord, Meta, PodRecord
@@ -26,6 +26,7 @@ class World:
     """Flow states by UID. `enqueue` is told which flow has news, and how urgent it is.
 
     `measure` is told the namespace and the stages of each pod that has ended, once.
+    `count` is told of every flow of which more or less may be alive than before.
     """
 
     def __init__(
@@ -34,12 +35,14 @@ class World:
         forget: Callable[[FlowState], None],
         clock: Clock,
         measure: Measure,
+        count: Callable[[FlowState], None],
     ) -> None:
         self.flows: dict[str, FlowState] = {}
         self._enqueue = enqueue
         self._forget = forget
         self._clock = clock
         self._measure = measure
+        self._count = count
         self._groups: dict[tuple[str, str], dict[str, FlowState]] = {}
 
     def flow_changed(self, old: FlowRecord | None, new: FlowRecord | None) -> None:
@@ -49,7 +52,7 @@ class World:
                 self._flow_gone(old)
             return
         uid = new.metadata.uid
-        state = self._state(uid)
+        state = self._state(uid, new.metadata.namespace)
         state.record = new
         edited = old is not None and old.metadata.generation != new.metadata.generation
         if edited and state.ledger is None and state.former is None:
@@ -66,9 +69,9 @@ class World:
         before = _place_of_job(old)
         after = _place_of_job(new)
         if before is not None and before != after:
-            self._job_at(before, None)
-        if after is not None:
-            self._job_at(after, new)
+            self._job_at(before, None, (new or old).metadata.namespace)  # type: ignore[union-attr] # one of them is there
+        if after is not None and new is not None:
+            self._job_at(after, new, new.metadata.namespace)
 
     def pod_changed(self, old: PodRecord | None, new: PodRecord | None) -> None:
         """A pod was added, changed or deleted."""
@@ -76,7 +79,7 @@ class World:
         place = _place(meta)
         if place is not None:
             uid, step, number = place
-            state = self._state(uid)
+            state = self._state(uid, meta.namespace)
             if new is not None and new.is_over and not (old is not None and old.is_over):
                 self._pod_ended(state, step, new, fresh=old is not None)
             now = self._clock.now()
@@ -103,6 +106,22 @@ class World:
             if uid != state.uid:
                 self._enqueue(uid, Priority.EVENT)
 
+    def requested(self, state: FlowState, step: str, attempt: Attempt) -> None:
+        """An attempt without a Job: asked for, or what became of asking."""
+        if state.record is None and not attempt.counts:
+            self.settled(state, step, attempt.number)
+            return
+        state.sightings.request(step, attempt, self._clock.now())
+        self._count(state)
+
+    def settled(self, state: FlowState, step: str, number: int) -> bool:
+        """A request is answered: from now on its Job speaks for it. Whether that is news."""
+        news = state.sightings.settle(step, number, self._clock.now())
+        self._count(state)
+        if state.record is None:
+            self._drop_if_empty(state)
+        return news
+
     def _pod_ended(self, state: FlowState, step: str, pod: PodRecord, *, fresh: bool) -> None:
         """Add up what it spent its time on; one that had ended before we came is not `fresh`."""
         spent = stages(pod)
@@ -112,18 +131,19 @@ class World:
             overhead = (spent.waiting or 0.0) + (spent.starting or 0.0)
             state.tally.add(f"step {step}", overhead, spent.running)
 
-    def _job_at(self, place: tuple[str, str, int], job: JobRecord | None) -> None:
+    def _job_at(self, place: tuple[str, str, int], job: JobRecord | None, namespace: str) -> None:
         uid, step, number = place
-        state = self._state(uid)
+        state = self._state(uid, namespace)
         self._heard(state, state.sightings.saw_job(step, number, job, self._clock.now()))
 
-    def _state(self, uid: str) -> FlowState:
+    def _state(self, uid: str, namespace: str) -> FlowState:
         state = self.flows.get(uid)
         if state is None:
-            state = self.flows[uid] = FlowState(uid)
+            state = self.flows[uid] = FlowState(uid, namespace)
         return state
 
     def _heard(self, state: FlowState, news: bool) -> None:
+        self._count(state)
         if state.record is None:
             self._drop_if_empty(state)
         elif news:
@@ -144,6 +164,7 @@ class World:
         state.record = None
         self._forget(state)
         state.release()
+        self._count(state)
         self._drop_if_empty(state)
 
     def _regroup(self, state: FlowState, old: FlowRecord | None, new: FlowRecord) -> None:

@@ -27,6 +27,7 @@ from jobflows.engine.observations import (
     Attempt,
     AttemptState,
     Cause,
+    LockUse,
     Observations,
     Peer,
     StopMode,
@@ -41,6 +42,8 @@ from jobflows.engine.plan import (
     Plan,
     StartAttempt,
     StopAttempt,
+    Waiting,
+    Waits,
 )
 from jobflows.engine.planner import plan
 from jobflows.engine.resume import Resumption, is_settled, resume
@@ -67,6 +70,7 @@ __all__ = [
     "Grown",
     "Instant",
     "Ledger",
+    "LockUse",
     "Observations",
     "Outcome",
     "Peer",
@@ -81,6 +85,8 @@ __all__ = [
     "StopAttempt",
     "StopMode",
     "StopRequest",
+    "Waiting",
+    "Waits",
     "conditions",
     "edit",
     "explain",

@@ -106,7 +106,8 @@ def _change(draft: Draft, i: int, **changes: object) -> None:
 
 def _is_on_its_way(draft: Draft, i: int, attempt: Attempt) -> bool:
     """Whether a batch may exist of which nothing is seen: those after it would make it seem old."""
-    return attempt.state is AttemptState.STARTING and attempt.number > draft.records[i].attempt
+    asked = attempt.state in (AttemptState.STARTING, AttemptState.UNANSWERED)
+    return asked and attempt.number > draft.records[i].attempt
 
 
 def _adopt_if_new(draft: Draft, i: int, attempt: Attempt, *, in_order: bool) -> None:
@@ -254,12 +255,14 @@ def _named(tasks: IndexSet) -> str:
 def occupied(draft: Draft, i: int) -> IndexSet:
     """Tasks that an attempt has, or has been asked for and may get."""
     asked = [
-        a.tasks for a in draft.attempts(i) if a.is_live and a.number > draft.records[i].attempt
+        a.tasks
+        for a in draft.attempts(i)
+        if (a.is_live or a.counts) and a.number > draft.records[i].attempt
     ]
     return union([*_tasks(draft, i).batches.values(), *asked])
 
 
 def next_number(draft: Draft, i: int) -> int:
     """The number of the next batch: above all that were ever made."""
-    made = [a.number for a in draft.attempts(i) if a.is_live or a.was_created]
+    made = [a.number for a in draft.attempts(i) if a.is_live or a.counts or a.was_created]
     return 1 + max([draft.records[i].attempt, *made])

@@ -31,6 +31,9 @@ from jobflows.engine.values import (
     read_outputs,
 )
 
+_NOT_YET = (AttemptState.STARTING, AttemptState.UNANSWERED, AttemptState.STOPPING)
+"""States of an attempt that nothing follows from as long as it is not on record."""
+
 
 def take_in(draft: Draft, step: int) -> None:
     """Bring the record of `step` up to what is seen of its attempts."""
@@ -53,7 +56,7 @@ def take_in(draft: Draft, step: int) -> None:
             if newest.state is AttemptState.BLOCKED:
                 draft.update(step, reason=newest.reason, message=newest.message)
                 _recheck(draft, step, newest)
-            elif newest.state not in (AttemptState.STARTING, AttemptState.STOPPING):
+            elif newest.state not in _NOT_YET:
                 _follow(draft, step, newest)
         elif newest.state is AttemptState.RUNNING:
             draft.actions.append(StopAttempt(newest))  # timed out before; not gone yet

@@ -8,7 +8,7 @@ small batch waits for a moment, so that what becomes free next can go with it.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from jobflows.api.array import TaskValues
 from jobflows.engine.arrays import next_number, occupied
@@ -16,7 +16,9 @@ from jobflows.engine.draft import Draft
 from jobflows.engine.flow import CompiledStep
 from jobflows.engine.frontier import is_failure
 from jobflows.engine.indexes import IndexSet
-from jobflows.engine.observations import Observations
+from jobflows.engine.ledger import Reason
+from jobflows.engine.limits import Room
+from jobflows.engine.observations import AttemptState, Observations
 from jobflows.engine.opening import task_values
 from jobflows.engine.plan import StartAttempt
 from jobflows.engine.tasks import NEW, History, Tasks
@@ -45,30 +47,39 @@ class _Supply:
 def start_batches(draft: Draft) -> None:
     """Start what may start of each open array."""
     if draft.closing or not draft.flow.suspend:
+        room = draft.room or Room(draft)
         for i in sorted(draft.frontier.open):
-            _start(draft, draft.flow.steps[i])
+            _start(draft, draft.flow.steps[i], room)
 
 
-def _start(draft: Draft, step: CompiledStep) -> None:
+def _start(draft: Draft, step: CompiledStep, room: Room) -> None:
     i = step.index
     tasks = draft.records[i].tasks
     assert tasks is not None
+    _ask_again(draft, step, tasks, room)
     supply = _supply(draft, step, tasks)
-    free = _free(draft, step, tasks)
-    if not len(supply) or not free or _waits_for_more(draft, i, min(len(supply), free), tasks):
+    wanted = min(len(supply), _free(draft, step, tasks))
+    free = room.cut(step, wanted)
+    if not wanted or (
+        free and _waits_for_more(draft, i, free, room.ceiling(step, tasks.total), tasks)
+    ):
         return
     parameters = resolve_inputs(draft.flow, step, draft.records)
     values = task_values(draft.flow, step, draft.records)
     number = next_number(draft, i)
+    missing = wanted - free
     for history, ready in supply.groups:
         left = ready
-        while left and free and _window(draft):
+        while left and free and not room.is_over:
             batch = _cut(left, min(free, draft.seen.largest_batch), values)
             start = StartAttempt(i, number, parameters, batch, values, history.resources)
             draft.actions.append(start)
+            room.take(step, len(batch))
             number += 1
             free -= len(batch)
             left = left - batch
+    if missing and not room.is_over:
+        _wait(draft, step, room, missing)
 
 
 def _supply(draft: Draft, step: CompiledStep, tasks: Tasks) -> _Supply:
@@ -101,7 +112,30 @@ def _free(draft: Draft, step: CompiledStep, tasks: Tasks) -> int:
     return max(0, array.parallelism - len(occupied(draft, step.index)))
 
 
-def _waits_for_more(draft: Draft, i: int, size: int, tasks: Tasks) -> bool:
+def _ask_again(draft: Draft, step: CompiledStep, tasks: Tasks, room: Room) -> None:
+    """Ask once more, with the same tasks, for batches that were never answered."""
+    for attempt in draft.attempts(step.index):
+        lost = attempt.state is AttemptState.UNANSWERED and not room.is_over
+        if lost and room.refuses(step, again=True) is None:
+            values = task_values(draft.flow, step, draft.records)
+            parameters = resolve_inputs(draft.flow, step, draft.records)
+            grown = tasks.history_of(attempt.tasks)[0][0].resources
+            draft.actions.append(
+                StartAttempt(step.index, attempt.number, parameters, attempt.tasks, values, grown)
+            )
+            room.take(step, again=True)
+
+
+def _wait(draft: Draft, step: CompiledStep, room: Room, tasks: int) -> None:
+    """Say what tasks of an array wait for."""
+    waits, waiting = draft.waits, room.refuses(step, again=False)
+    if waiting is not None and waiting.reason is Reason.QUOTA:
+        draft.waits = replace(waits, rest=waiting, others=waits.others + tasks)
+    elif waiting is not None:
+        draft.waits = replace(waits, steps={**waits.steps, step.index: waiting})
+
+
+def _waits_for_more(draft: Draft, i: int, size: int, ceiling: int, tasks: Tasks) -> bool:
     """Whether a batch of this size is too small to go now; sets the timer for when it may."""
     if not occupied(draft, i):
         return False
@@ -111,7 +145,7 @@ def _waits_for_more(draft: Draft, i: int, size: int, tasks: Tasks) -> bool:
     array = draft.flow.steps[i].spec.array
     limit = array.parallelism if array is not None else None
     left = tasks.total - len(tasks.final)
-    wanted = min(left, limit or left, FAIR_SHARE * draft.seen.largest_batch)
+    wanted = min(left, limit or left, ceiling, FAIR_SHARE * draft.seen.largest_batch)
     if size * FAIR_SHARE >= wanted:
         return False
     until = begun + PATIENCE
@@ -119,14 +153,6 @@ def _waits_for_more(draft: Draft, i: int, size: int, tasks: Tasks) -> bool:
         return False
     draft.frontier.set_timer(until, i)
     return True
-
-
-def _window(draft: Draft) -> bool:
-    """Whether this plan may start one more attempt."""
-    if draft.seen.window is None:
-        return True
-    starts = sum(isinstance(action, StartAttempt) for action in draft.actions)
-    return starts < draft.seen.window
 
 
 def first_batch(values: TaskValues) -> IndexSet:

@@ -13,8 +13,9 @@ from typing import Any
 from jobflows.engine.flow import CompiledFlow
 from jobflows.engine.frontier import Frontier, blocks_dependents
 from jobflows.engine.ledger import FRESH, Instant, Ledger, Reason, StepPhase, StepRecord
+from jobflows.engine.limits import Room, room_taken
 from jobflows.engine.observations import Attempt, AttemptState, Observations
-from jobflows.engine.plan import Action, Event, Plan, StopAttempt
+from jobflows.engine.plan import Action, Event, Plan, StopAttempt, Waits
 from jobflows.engine.tasks import Tasks
 
 
@@ -32,8 +33,12 @@ class Draft:
         known = ledger.frontier
         self.frontier = known.copy() if known else self._derive()
         self.look_at_all = known is None or seen.changed is None or ledger.started is None
+        self._count_what_is_live()
         self.actions: list[Action] = []
         self.events: list[Event] = []
+        self.room: Room | None = None
+        """What is left to start of, once the single steps have had their share."""
+        self.waits = Waits()
         self._touched = known is None or not ledger.steps
 
     def _derive(self) -> Frontier:
@@ -48,7 +53,19 @@ class Draft:
             actions=tuple(self.actions),
             events=tuple(self.events),
             wake_at=self.frontier.next_moment(),
+            waits=self.waits,
         )
+
+    def _count_what_is_live(self) -> None:
+        holding = self.frontier.holding
+        steps = self.seen.attempts.keys() if self.look_at_all else self.seen.changed or ()
+        if self.look_at_all:
+            holding.clear()
+        for step in steps:
+            holding.pop(step, None)
+            tasks = sum(room_taken(attempt) for attempt in self.attempts(step))
+            if tasks:
+                holding[step] = tasks
 
     def set_flow(self, **changes: Any) -> None:
         """Change the flow's own fields."""

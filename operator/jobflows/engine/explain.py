@@ -8,12 +8,14 @@ as a quota or a missing node, is in the ledger's messages or in `seen`, where th
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from jobflows.engine.flow import CompiledFlow
 from jobflows.engine.frontier import blocks_dependents
 from jobflows.engine.ledger import Instant, Ledger, Reason, StepPhase, StepRecord
 from jobflows.engine.observations import Attempt, AttemptState, Observations
+from jobflows.engine.plan import Waits
+from jobflows.engine.planner import plan
 from jobflows.engine.times import rfc3339
 
 MOST_NAMES = 3
@@ -44,7 +46,8 @@ def explain(
     `seen` adds what the caller sees of attempts and resources; without it the ledger is believed.
     """
     records = ledger.steps or [StepRecord()] * len(flow.steps)
-    case = _Case(flow, ledger, records, now, seen or Observations())
+    waits = plan(flow, ledger, replace(seen, changed=None), now).waits if seen else Waits()
+    case = _Case(flow, ledger, records, now, seen or Observations(), waits)
     return tuple(case.explain(i) for i in range(len(records)))
 
 
@@ -57,6 +60,7 @@ class _Case:
     records: Sequence[StepRecord]
     now: Instant
     seen: Observations
+    waits: Waits
 
     def explain(self, i: int) -> Explanation:
         record = self.records[i]
@@ -107,7 +111,7 @@ class _Case:
         if record.retry_at is not None and record.retry_at > self.now:
             words = f"tried again at {rfc3339(round(record.retry_at))}; {record.message}"
             return self._answer(i, Reason.BACKING_OFF, words, until=record.retry_at)
-        return self._gate(i) or self._start(i, record, newest)
+        return self._gate(i) or self._limit(i, newest) or self._start(i, record, newest)
 
     def _gate(self, i: int) -> Explanation | None:
         """What holds back all steps of the flow that could start."""
@@ -124,6 +128,17 @@ class _Case:
         if self.flow.has_resources and not self.seen.resources_ready:
             words = "the volumes and ConfigMaps of spec.resourceTemplates are being created"
             return self._answer(i, Reason.WAITING_FOR_RESOURCES, words)
+        return None
+
+    def _limit(self, i: int, newest: Attempt | None) -> Explanation | None:
+        """A limit that is reached; of those of the operator only its own words are known."""
+        waiting = self.waits.of(i)
+        if newest is not None and newest.number > self.records[i].attempt:
+            return None
+        if waiting is not None:
+            return self._answer(i, waiting.reason, waiting.message)
+        if self.ledger.reason in (Reason.QUOTA, Reason.LOCK):
+            return self._answer(i, self.ledger.reason, self.ledger.message)
         return None
 
     def _start(self, i: int, record: StepRecord, newest: Attempt | None) -> Explanation:

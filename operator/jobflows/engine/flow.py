@@ -38,6 +38,7 @@ class CompiledStep:
     retry: RetryPolicy
     timeout: int | None
     outputs: tuple[OutputParameter, ...]
+    locks: Mapping[str, int]
     job_ttl: float | None
     on_exit: bool = False
     """Whether it is an exit handler."""
@@ -82,6 +83,9 @@ class CompiledFlow:
     handlers: range
     """Indices of the exit handlers."""
     steps_with_ttl: tuple[int, ...]
+    manual: frozenset[int]
+    """Steps that wait for people."""
+    lock_names: frozenset[str]
 
     @property
     def has_resources(self) -> bool:
@@ -118,6 +122,8 @@ class CompiledFlow:
             steps=tuple(_follow(step, arrays, graph) for step in steps) if arrays else steps,
             handlers=range(len(spec.steps), len(steps)),
             steps_with_ttl=tuple(step.index for step in steps if step.job_ttl is not None),
+            manual=frozenset(step.index for step in steps if step.is_manual),
+            lock_names=frozenset(name for step in steps for name in step.locks),
         )
 
 
@@ -152,6 +158,7 @@ def _compile_step(
         retry=retry or NO_RETRIES,
         timeout=cascade.timeout_seconds(spec, shared, step),
         outputs=cascade.outputs(shared, step),
+        locks={lock.name: lock.limit for lock in step.locks},
         job_ttl=float(ttl) if ttl is not None else None,
         on_exit=index >= len(spec.steps),
         values=TaskValues.of(array) if array is not None and array.items_from is None else None,

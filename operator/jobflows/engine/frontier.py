@@ -28,6 +28,8 @@ class Frontier:
     run. Exit handlers are counted by themselves: `handlers` are those that are not final,
     `handler_failures` those that failed; their retries are their own. `timers` is a heap of
     (moment, step), each once (`armed` holds the same); a stale one costs a look.
+    `holding` is how many tasks of a step take room under limits; it comes from what is seen, not
+    from the records.
     """
 
     unmet: list[int]
@@ -42,6 +44,7 @@ class Frontier:
     handlers: int = 0
     handler_failures: int = 0
     armed: set[tuple[Instant, int]] = field(default_factory=set)
+    holding: dict[int, int] = field(default_factory=dict)
 
     @classmethod
     def of(
@@ -104,6 +107,7 @@ class Frontier:
             self.handlers,
             self.handler_failures,
             self.armed.copy(),
+            self.holding.copy(),
         )
 
     def set_timer(self, at: Instant, step: int) -> None:

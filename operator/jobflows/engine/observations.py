@@ -18,9 +18,11 @@ __all__ = ["Attempt", "AttemptState", "Cause", "Observations", "Peer", "TaskFail
 
 
 class AttemptState(StrEnum):
-    """STARTING: asked for, not confirmed. BLOCKED: refused for now. STOPPING: not gone yet."""
+    """How far it is. STARTING: asked for, not confirmed. UNANSWERED: asked for, and the answer was
+    lost, so it may exist. BLOCKED: refused for now. STOPPING: not gone yet."""
 
     STARTING = "Starting"
+    UNANSWERED = "Unanswered"
     BLOCKED = "Blocked"
     RUNNING = "Running"
     STOPPING = "Stopping"
@@ -66,6 +68,15 @@ class Attempt:
     """Those of them that have succeeded."""
     failures: tuple[TaskFailure, ...] = ()
     """Those of them that have failed."""
+    is_over: bool = False
+    """Whether nothing of it runs any more, while detail is still on its way."""
+    locks: Mapping[str, int] = field(default_factory=dict)
+    """The locks it holds while it counts, each with the limit that its step stated."""
+
+    @property
+    def counts(self) -> bool:
+        """Whether it takes room under every limit: something of it may be running, or may come."""
+        return not self.is_over and (self.is_live or self.state is AttemptState.UNANSWERED)
 
     @property
     def is_live(self) -> bool:
@@ -75,9 +86,10 @@ class Attempt:
     @property
     def was_created(self) -> bool:
         """Whether it ever existed; what has its name otherwise belongs to somebody else."""
-        return self.state is not AttemptState.BLOCKED and self.cause is not Cause.REJECTED
+        return self.state not in _NOT_MADE and self.cause is not Cause.REJECTED
 
 
+_NOT_MADE = frozenset({AttemptState.BLOCKED, AttemptState.UNANSWERED})
 _LIVE = frozenset({AttemptState.STARTING, AttemptState.RUNNING, AttemptState.STOPPING})
 
 
@@ -111,6 +123,18 @@ class StopRequest:
     words: str
 
 
+@dataclass(frozen=True, slots=True)
+class LockUse:
+    """How many hold a lock, and the smallest limit that any of them stated."""
+
+    taken: int
+    limit: int
+
+    def and_also(self, taken: int, limit: int) -> LockUse:
+        """The use with more holders."""
+        return LockUse(self.taken + taken, min(self.limit, limit))
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Observations:
     """All that is seen of one flow.
@@ -133,5 +157,9 @@ class Observations:
     """How many attempts one plan may start; the next plan goes on where this one ended."""
     largest_batch: int = 10_000
     """Most tasks of an array in one attempt."""
+    quota: int | None = None
+    """How many more tasks this flow may start under limits that it shares; None without any."""
+    locks: Mapping[str, LockUse] = field(default_factory=dict)
+    """What other flows use of locks, those that wait before this one included."""
     resources_ready: bool = True
     resources_problem: str = ""

@@ -66,10 +66,16 @@ def settle(draft: Draft) -> None:
             reason=Reason.AWAITING_APPROVAL,
             message=f"waits for approval of {', '.join(names[:5])}",
         )
+    elif draft.flow.policy.parallelism == 0:
+        words = "executionPolicy.parallelism is 0: no new step starts"
+        draft.set_flow(phase=FlowPhase.PAUSED, reason=Reason.PARALLELISM, message=words)
     elif outcome is not None:
         draft.set_flow(
             phase=FlowPhase.RUNNING, reason=Reason.EXIT_HANDLERS, message=_so_far(outcome)
         )
+    elif draft.waits.first is not None and not (draft.frontier.live or draft.frontier.holding):
+        waiting = draft.waits.first
+        draft.set_flow(phase=FlowPhase.RUNNING, reason=waiting.reason, message=waiting.message)
     else:
         draft.set_flow(phase=FlowPhase.RUNNING, reason=Reason.STARTED, message="")
 

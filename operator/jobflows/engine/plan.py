@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from jobflows.api.array import TaskValues
 from jobflows.engine.growth import UNGROWN, Grown
 from jobflows.engine.indexes import EMPTY, IndexSet
-from jobflows.engine.ledger import Instant, Ledger
+from jobflows.engine.ledger import Instant, Ledger, Reason
 from jobflows.engine.observations import Attempt
 
 
@@ -68,6 +68,36 @@ class Event:
     warning: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """Why a ready step waits. It says limits, not how far they are used up: words that stay."""
+
+    reason: Reason
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Waits:
+    """Ready steps that wait for room. 10,000 that wait for the same cost one entry.
+
+    `steps` are those with a reason of their own, `rest` holds for all other ready steps, and
+    `others` is how many these are at most.
+    """
+
+    steps: Mapping[int, Waiting] = field(default_factory=dict)
+    rest: Waiting | None = None
+    others: int = 0
+
+    def of(self, step: int) -> Waiting | None:
+        """Why this ready step waits; None when it starts, or is about to."""
+        return self.steps.get(step, self.rest)
+
+    @property
+    def first(self) -> Waiting | None:
+        """One reason that stands for all."""
+        return self.rest or next(iter(self.steps.values()), None)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
     """The answer of `plan()`. `wake_at` is the next moment when time alone changes something."""
@@ -76,3 +106,4 @@ class Plan:
     actions: tuple[Action, ...] = ()
     events: tuple[Event, ...] = ()
     wake_at: Instant | None = None
+    waits: Waits = Waits()

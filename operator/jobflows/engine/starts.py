@@ -7,15 +7,15 @@ final; evaluating them twice gives the same answer.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from itertools import islice
 
 from jobflows.api.expressions import ExpressionError
 from jobflows.engine.draft import Draft
 from jobflows.engine.flow import CompiledStep
 from jobflows.engine.ledger import Reason, StepPhase
+from jobflows.engine.limits import Room
 from jobflows.engine.observations import AttemptState
 from jobflows.engine.opening import open_array
-from jobflows.engine.plan import StartAttempt
+from jobflows.engine.plan import StartAttempt, Waiting, Waits
 from jobflows.engine.values import (
     ValueUnavailableError,
     outcome_document,
@@ -38,26 +38,53 @@ def start_ready(draft: Draft) -> bool:
     if draft.closing and _steps_still_run(draft):
         return True
     before = draft.unfinished, len(draft.frontier.open)
-    candidates = (start for i in _in_order(draft) if (start := _start(draft, i)) is not None)
-    starts = list(islice(candidates, draft.seen.window))
+    room = Room(draft)
+    starts, waits = _fill(draft, room)
     if (draft.unfinished, len(draft.frontier.open)) != before:
         return False
     draft.actions.extend(starts)
+    draft.room, draft.waits = room, waits
     return True
 
 
-def _in_order(draft: Draft) -> Iterator[int]:
-    """Longest remaining path first; blocked ones last, or the others might starve.
+def _fill(draft: Draft, room: Room) -> tuple[list[StartAttempt], Waits]:
+    """Start what there is room for, and say of the others why they wait."""
+    holding = draft.frontier.holding
+    starts: list[StartAttempt] = []
+    waits: dict[int, Waiting] = {}
+    left = _how_many(draft) - sum(_is_startable(draft, i) for i in holding)
+    for i in _in_order(draft, room):
+        left -= i not in holding
+        found = _start(draft, i, room)
+        if isinstance(found, Waiting):
+            waits[i] = found
+        elif found is not None:
+            starts.append(found)
+    shut = room.shut if left > 0 and not room.is_over else None
+    return starts, Waits(waits, shut, left if shut is not None else 0)
 
-    Looks at no more steps than are asked for.
+
+def _in_order(draft: Draft, room: Room) -> Iterator[int]:
+    """Ready steps, as long as there is room for another one; longest remaining path first.
+
+    Those that need no room come before the others: what was asked for and may exist, and what waits
+    for people. Blocked ones come last, or the others might starve.
     """
+    asked = (i for i in draft.frontier.holding if _last_is(draft, i, AttemptState.UNANSWERED))
+    without_room = {i for i in (*asked, *draft.flow.manual) if _is_startable(draft, i)}
+    yield from sorted(without_room)
     blocked = []
-    for i in draft.startable():
-        if _is_blocked(draft, i):
+    for i in draft.startable() if _is_open(room) else ():
+        if _last_is(draft, i, AttemptState.BLOCKED):
             blocked.append(i)
-        else:
+        elif i not in without_room:
             yield i
-    yield from blocked
+        if not _is_open(room):
+            return
+    for i in blocked:
+        yield i
+        if not _is_open(room):
+            return
 
 
 def _steps_still_run(draft: Draft) -> bool:
@@ -68,21 +95,42 @@ def _steps_still_run(draft: Draft) -> bool:
     return any(attempt.is_live for group in (draft.seen.strays, *groups) for attempt in group)
 
 
-def _is_blocked(draft: Draft, i: int) -> bool:
-    """Whether the last try to create an attempt failed."""
+def _how_many(draft: Draft) -> int:
+    """The number of startable steps."""
+    ready = draft.frontier.ready
+    handlers = sum(i in ready for i in draft.flow.handlers)
+    return handlers if draft.closing else len(ready) - handlers
+
+
+def _is_startable(draft: Draft, i: int) -> bool:
+    return i in draft.frontier.ready and draft.flow.steps[i].on_exit == draft.closing
+
+
+def _last_is(draft: Draft, i: int, state: AttemptState) -> bool:
+    """Whether this is how the newest attempt is seen; BLOCKED if its creation was refused."""
     attempts = draft.attempts(i)
-    return bool(attempts) and attempts[-1].state is AttemptState.BLOCKED
+    return bool(attempts) and attempts[-1].state is state
 
 
-def _start(draft: Draft, i: int) -> StartAttempt | None:
+def _is_open(room: Room) -> bool:
+    return room.shut is None and not room.is_over
+
+
+def _start(draft: Draft, i: int, room: Room) -> StartAttempt | Waiting | None:
     record = draft.records[i]
     step = draft.flow.steps[i]
     if record.phase is not StepPhase.PENDING:
         return None
     if record.retry_at is not None and record.retry_at > draft.now:
         return None
-    if any(attempt.is_live for attempt in draft.attempts(i)):
+    attempts = draft.attempts(i)
+    if any(attempt.is_live for attempt in attempts):
         return None  # the attempt before is still on its way out
+    again = any(attempt.state is AttemptState.UNANSWERED for attempt in attempts)
+    if not step.is_manual:
+        waiting = room.refuses(step, again=again)
+        if waiting is not None or room.is_over:
+            return waiting
     if record.started is None and not _wanted(draft, step):
         return None
     if step.is_manual:
@@ -100,6 +148,7 @@ def _start(draft: Draft, i: int) -> StartAttempt | None:
     if step.is_array:
         open_array(draft, step)
         return None
+    room.take(step, again=again)
     return StartAttempt(i, record.attempt + 1, parameters, resources=record.resources)
 
 

@@ -23,6 +23,7 @@ from jobflows.local.process import Watch
 from jobflows.local.sources import Sources
 from jobflows.local.unavailable import UnavailableError
 from jobflows.local.volumes import make_volumes
+from jobflows.manifests.labels import read_locks
 
 DEFAULT_GRACE = 10.0
 """Seconds between SIGTERM and SIGKILL without terminationGracePeriodSeconds."""
@@ -76,6 +77,7 @@ class JobAttempt:
             state=AttemptState.RUNNING,
             ref=AttemptRef(metadata["name"]),
             created=created,
+            locks=read_locks(metadata.get("annotations") or {}),
         )
 
     async def run(self) -> Attempt:

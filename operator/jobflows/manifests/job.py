@@ -2,6 +2,8 @@
 
 What the template says is kept; only this is added or changed:
 - name, namespace, owner, and the labels by which attempts are found again;
+- the locks that it holds, as an annotation of Job and pod, so that they are known for as long as
+  anything of it lives, whatever becomes of the flow;
 - `restartPolicy: Never` and `backoffLimit: 0` where the template is silent: retries are the
   flow's, counted and spaced by `retryPolicy`, and not multiplied by the Job's own six;
 - `ttlSecondsAfterFinished` is taken off: the operator deletes the Job itself, after the outcome is
@@ -69,10 +71,13 @@ def build_job(flow: CompiledFlow, start: StartAttempt) -> dict[str, Any]:
     )
     pod_metadata = substitute(pod.get("metadata") or {}, values)
     pod_marks = {k: v for k, v in marks.items() if not tasks or k != labels.MANAGED_BY}
+    locks = labels.write_locks(compiled.locks)
     pod["metadata"] = {
         **pod_metadata,
         "labels": {**(pod_metadata.get("labels") or {}), **pod_marks},
     }
+    if locks:
+        pod["metadata"]["annotations"] = {**(pod_metadata.get("annotations") or {}), **locks}
     pod["spec"] = _pod_spec(pod.get("spec") or {}, filling)
     if start.resources != UNGROWN:
         pod["spec"] = grow_pod(pod["spec"], compiled.retry, start.resources, values)
@@ -85,7 +90,7 @@ def build_job(flow: CompiledFlow, start: StartAttempt) -> dict[str, Any]:
     _settle_failure_policy(flow, job_spec)
     metadata = substitute(template.get("metadata") or {}, values)
     own = substitute(spec.metadata.model_dump(), values)
-    annotations = {**(metadata.get("annotations") or {}), **own["annotations"]}
+    annotations = {**(metadata.get("annotations") or {}), **own["annotations"], **locks}
     if tasks:
         annotations[labels.TASKS] = str(tasks)
     return {

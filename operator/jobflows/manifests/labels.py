@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+import json
+from collections.abc import Mapping
 
 from jobflows.api.model import GROUP
 
@@ -12,6 +14,8 @@ FLOW = f"{GROUP}/flow"
 FLOW_UID = f"{GROUP}/flow-uid"
 STEP = f"{GROUP}/step"
 ATTEMPT = f"{GROUP}/attempt"
+LOCKS = f"{GROUP}/locks"
+"""Annotation of Jobs and pods that hold locks: `{"<name>": <limit>}`."""
 MANAGED_BY = f"{GROUP}/managed-by"
 
 TASKS = f"{GROUP}/tasks"
@@ -44,6 +48,22 @@ def label_value(name: str) -> str:
         return name
     digest = _digest(name)
     return f"{name[: NAME_LENGTH - len(digest) - 1].rstrip('-.')}-{digest}"
+
+
+def write_locks(locks: Mapping[str, int]) -> dict[str, str]:
+    """The annotations of an attempt that holds these locks; none without any."""
+    return {LOCKS: json.dumps(locks, separators=(",", ":"))} if locks else {}
+
+
+def read_locks(annotations: Mapping[str, str]) -> dict[str, int]:
+    """The locks in the annotations of a Job or pod; what somebody has spoilt is passed over."""
+    try:
+        found = json.loads(annotations.get(LOCKS, "{}"))
+    except ValueError:
+        return {}
+    if not isinstance(found, dict):
+        return {}
+    return {name: limit for name, limit in found.items() if isinstance(limit, int)}
 
 
 def _digest(text: str) -> str:

@@ -133,6 +133,11 @@ class JobRecord(msgspec.Struct, frozen=True, gc=False):
             and spec.template.spec.restartPolicy == "Never"
         )
 
+    @property
+    def is_over(self) -> bool:
+        """Whether the Job controller is done with it."""
+        return any(self.condition(kind) is not None for kind in ("Complete", "Failed"))
+
     def condition(self, kind: str) -> Condition | None:
         """The condition of that type, if it holds."""
         for condition in self.status.conditions:

@@ -95,17 +95,17 @@ def test_another_spec_moves_the_indices_and_finds_the_strays() -> None:
     seen = sightings()
     seen.saw_job("a", 1, job_record(), NOW)
     seen.saw_job("b", 1, job_record("b", uid="job-b"), NOW)
-    assert not seen.strays(NOW)
+    assert not seen.strays()
     seen.adopt(flow(step("new"), step("b"), uid="flow-1"), NOW)
     assert seen.take_changes(NOW) is None
     assert states(seen, 1) == [(1, "Running")]
-    assert [stray.ref.name for stray in seen.strays(NOW)] == ["f-a-1"]
+    assert [stray.ref.name for stray in seen.strays()] == ["f-a-1"]
     seen.saw_job("a", 1, None, NOW)
-    assert not seen.strays(NOW)
+    assert not seen.strays()
     seen.saw_job("a", 2, job_record(number=2), NOW)
-    assert [stray.ref.name for stray in seen.strays(NOW)] == ["f-a-2"]
+    assert [stray.ref.name for stray in seen.strays()] == ["f-a-2"]
     seen.adopt(AB, NOW)
-    assert not seen.strays(NOW)
+    assert not seen.strays()
     assert states(seen, 0) == [(2, "Running")]
 
 

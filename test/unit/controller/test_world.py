@@ -23,13 +23,18 @@ class Ear:
         self.told: list[tuple[str, Priority]] = []
         self.forgotten: list[str] = []
         self.measured: list[tuple[str, Stages]] = []
-        self.world = World(self._tell, self._forget, FixedClock(), self._measure)
+        self.counted: list[str] = []
+        clock = FixedClock()
+        self.world = World(self._tell, self._forget, clock, self._measure, self._count)
 
     def _tell(self, uid: str, priority: Priority) -> None:
         self.told.append((uid, priority))
 
     def _measure(self, namespace: str, spent: Stages) -> None:
         self.measured.append((namespace, spent))
+
+    def _count(self, state: FlowState) -> None:
+        self.counted.append(state.uid)
 
     def _forget(self, state: FlowState) -> None:
         self.forgotten.append(state.uid)

@@ -46,6 +46,13 @@ CASES: list[tuple[str, str, str, Any]] = [
     ("--status-batch-period", "0.25", "status_batch_period", 0.25),
     ("--status-batch-period", "0", "status_batch_period", 0.0),
     ("--start-window", "9", "start_window", 9),
+    ("--max-concurrent-jobs", "500", "max_concurrent_jobs", 500),
+    (
+        "--max-concurrent-jobs-per-namespace",
+        "50",
+        "max_concurrent_jobs_per_namespace",
+        50,
+    ),
     ("--watch-namespace", "genomics", "watch_namespace", "genomics"),
     ("--watch-namespace", "", "watch_namespace", None),
     ("--label-selector", "team=a,tier!=test", "label_selector", "team=a,tier!=test"),

@@ -64,6 +64,10 @@ RUNS = {
         {"choose": "Succeeded 1", "greet": "Succeeded 1"},
     ),
     "on-exit": ([], {"work": "Succeeded 1", "tidy": "Succeeded 1", "complain": "Skipped"}),
+    "limits": (
+        [],
+        {f"{kind}-{part}": "Succeeded 1" for kind in ("crunch", "store") for part in "abcd"},
+    ),
     "templates": (
         ["--param", "day=2026-02-01"],
         {

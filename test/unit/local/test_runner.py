@@ -2,8 +2,9 @@
 
 import json
 import time
-from itertools import pairwise
+from itertools import accumulate, pairwise
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -276,3 +277,27 @@ def test_only_the_failed_tasks_of_an_array_are_tried_again(tmp_path: Path) -> No
     ran = run_flow(tmp_path, tries, parallelism=1)
     assert ran.ledger.phase is FlowPhase.SUCCEEDED
     assert sorted((tmp_path / "ran").read_text().split()) == ["0", "1", "1", "2"]
+
+
+def most_at_once(log: Path) -> int:
+    """The most steps that were between their `+` and their `-` in a file."""
+    return max(accumulate(1 if sign == "+" else -1 for sign in log.read_text().split()))
+
+
+def test_limits_of_the_flow_and_of_a_lock_are_kept(tmp_path: Path) -> None:
+    def works(name: str, log: str, **fields: Any) -> dict[str, Any]:
+        return step(name, f"echo + >> {log}; sleep 0.05; echo - >> {log}", **fields)
+
+    flow_log, lock_log = f"{tmp_path}/flow.log", f"{tmp_path}/lock.log"
+    three = [works(f"a{i}", flow_log) for i in range(9)]
+    assert (
+        run_flow(
+            tmp_path / "a", *three, parallelism=8, executionPolicy={"parallelism": 3}
+        ).ledger.phase
+        is FlowPhase.SUCCEEDED
+    )
+    assert most_at_once(Path(flow_log)) <= 3
+    locked = [works(f"b{i}", lock_log, locks=[{"name": "db"}]) for i in range(6)]
+    ran = run_flow(tmp_path / "b", *locked, parallelism=8)
+    assert ran.ledger.phase is FlowPhase.SUCCEEDED
+    assert most_at_once(Path(lock_log)) == 1

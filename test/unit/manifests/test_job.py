@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from jobflows.engine import CompiledFlow, StartAttempt
+from jobflows.manifests import labels
 from jobflows.manifests.job import build_job
 from unit.manifests.made import Object, made, resources, template
 
@@ -226,3 +227,15 @@ def test_the_template_is_never_changed() -> None:
     assert first == again
     assert pod(other)["containers"][0]["args"] == ["2"]
     assert pod(first)["containers"][0]["args"] == ["1"]
+
+
+def test_the_locks_of_a_step_are_marked_on_its_job_and_pod_and_on_no_other() -> None:
+    job = build(made(step={"locks": [{"name": "db"}, {"name": "gpu", "limit": 3}]}))
+    for metadata in (job["metadata"], job["spec"]["template"]["metadata"]):
+        assert labels.read_locks(metadata["annotations"]) == {"db": 1, "gpu": 3}
+    assert labels.LOCKS not in str(build(made()))
+
+
+@pytest.mark.parametrize("spoilt", ["[]", "no", '{"db": "x"}', "7"])
+def test_a_spoilt_mark_of_locks_holds_none(spoilt: str) -> None:
+    assert labels.read_locks({labels.LOCKS: spoilt}) == {}

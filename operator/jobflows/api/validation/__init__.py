@@ -16,6 +16,7 @@ from jobflows.api.validation import (
     endings,
     graph,
     growth,
+    locks,
     names,
     order,
     parameters,
@@ -88,6 +89,7 @@ def _meaning(flow: JobFlow, spelling: Spelling) -> Iterator[Problem]:
     yield from retries.retry_policies(flow)
     yield from endings.fail_fast(flow)
     yield from growth.growth(flow)
+    yield from locks.step_locks(flow)
     yield from conditions.conditions(flow, steps, demands)
     yield from parameters.sources(flow, steps, demands)
     yield from parameters.placeholders(flow, spelling)

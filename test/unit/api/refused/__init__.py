@@ -5,6 +5,7 @@ from unit.api.refused.base import Case
 from unit.api.refused.conditions import CONDITIONS
 from unit.api.refused.endings import ENDINGS
 from unit.api.refused.growth import GROWTH
+from unit.api.refused.locks import LOCKS
 from unit.api.refused.names import GRAPH, NAMES
 from unit.api.refused.parameters import PARAMETERS
 from unit.api.refused.policies import RESOURCES, RETRIES
@@ -21,6 +22,7 @@ REFUSED = [
     *TEMPLATES,
     *RESOURCES,
     *RETRIES,
+    *LOCKS,
     *ENDINGS,
     *GROWTH,
     *CONDITIONS,
