@@ -93,7 +93,7 @@ class Effects:
     async def carry_out(
         self, state: FlowState, flow: CompiledFlow, actions: Sequence[Action]
     ) -> None:
-        """Carry out `actions`.
+        """Carry out `actions`, before anything is awaited that could make their plan old.
 
         Starts are only set going: the flow is planned again when they are answered, and events do
         not wait for them. Exit handlers are started, and removals are done, once the ledger is on
