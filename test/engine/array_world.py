@@ -170,7 +170,10 @@ class ArrayWorld:
         self.fresh = True
 
     def vanish(self, step: str, number: int) -> None:
-        del self.batches[step, number]
+        batch = self.batches.pop((step, number))
+        for task, (_, at) in batch.ends.items():
+            if at > self.now:
+                self.ended.pop((step, task), None)
 
     def record(self, step: str) -> StepRecord:
         return self.ledger.steps[self.flow.graph.index[step]]
