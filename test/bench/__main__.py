@@ -77,8 +77,8 @@ def _options() -> argparse.Namespace:
 
 
 async def _bench(record: Record, options: argparse.Namespace, folder: Path) -> list[Measured]:
-    loop_transport = AiohttpTransport(_connection(record, "bench-loop"))
-    user_transport = AiohttpTransport(_connection(record, "admin"))
+    loop_transport = AiohttpTransport(connection(record, "bench-loop"))
+    user_transport = AiohttpTransport(connection(record, "admin"))
     try:
         await apply_crd(user_transport, CRD.read_text())
         namespace = await fresh_namespace(user_transport)
@@ -172,7 +172,8 @@ def _print_table(results: list[Measured]) -> None:
         print("  ".join(f"{value!s:>20}" for value in asdict(result).values()))
 
 
-def _connection(record: Record, client: str) -> Connection:
+def connection(record: Record, client: str) -> Connection:
+    """How one client reaches the cluster."""
     return Connection(server=record.server, ca_file=record.ca_file, token=record.tokens[client])
 
 
