@@ -18,7 +18,9 @@ from jobflows.manifests.observe_batch import (
     Evidence,
     failed_positions,
     is_batch,
+    next_look,
     observe_batch,
+    stands_still,
 )
 from jobflows.manifests.records import JobRecord, PodRecord
 
@@ -37,6 +39,8 @@ class Sightings:
         self._pods: dict[str, dict[int, dict[str, PodRecord]]] = {}
         self._requests: dict[str, dict[int, Attempt]] = {}
         self._rechecks: dict[str, Instant] = {}
+        self._looks: dict[str, Instant] = {}
+        """When to look again at the pods of a Job that stands still, by its UID."""
         self._evidence: dict[str, dict[int, tuple[str, Mapping[int, Evidence]]]] = {}
         """Why tasks failed, by step, attempt, (UID of its Job, position)."""
         self._changed: set[int] | None = None
@@ -96,6 +100,7 @@ class Sightings:
         if job is None:
             _drop(self.jobs, step, number)
             _drop(self._evidence, step, number)
+            self._looks.clear()
             return self._refresh(step, now)
         known = self.jobs.setdefault(step, {}).get(number)
         self.jobs[step][number] = job
@@ -143,6 +148,22 @@ class Sightings:
             and len(failed_positions(job)) > len(self._evidence_of(step, number, job))
         ]
 
+    def standing_still(self, now: Instant) -> list[tuple[str, int, JobRecord]]:
+        """Batches whose pods do not get ready, and that it is time to look at."""
+        return [
+            (step, number, job)
+            for step in self._rechecks
+            for number, job in self.jobs.get(step, {}).items()
+            if is_batch(job)
+            and stands_still(job)
+            and not self._evidence_of(step, number, job)
+            and now >= self._looks.get(job.metadata.uid, next_look(job, 0.0))
+        ]
+
+    def looked(self, job: JobRecord, now: Instant) -> None:
+        """Nobody has to look at the pods of this Job again for a while."""
+        self._looks[job.metadata.uid] = next_look(job, now + 1.0)
+
     def explain(
         self, step: str, number: int, job: JobRecord, evidence: Mapping[int, Evidence], now: Instant
     ) -> None:
@@ -182,8 +203,9 @@ class Sightings:
         attempts = self._observe(step, wants_output=wants_output, now=now)
         self._count(step, attempts)
         self._rechecks.pop(step, None)
-        if attempts and attempts[-1].recheck_at is not None:
-            self._rechecks[step] = attempts[-1].recheck_at
+        moments = [a.recheck_at for a in attempts if a.recheck_at is not None]
+        if moments:
+            self._rechecks[step] = min(moments)
         if attempts == self.attempts.get(index, ()):
             return False
         if attempts:
@@ -211,7 +233,8 @@ class Sightings:
         for number in sorted({*jobs, *pods, *requests}):
             job = jobs.get(number)
             if job is not None and is_batch(job):
-                batch = observe_batch(number, job, self._evidence_of(step, number, job))
+                evidence = self._evidence_of(step, number, job)
+                batch = observe_batch(number, job, evidence, now)
                 found.append(_with_claims(batch, job, ()) if batch.is_live else batch)
                 continue
             attempt = observe_attempt(

@@ -16,7 +16,11 @@ from jobflows.engine.failure import Verdict, judge
 from jobflows.engine.indexes import EMPTY, IndexSet
 from jobflows.engine.ledger import AttemptRef, Reason, StepPhase
 from jobflows.engine.observations import Attempt, AttemptState, Cause, TaskFailure
+from jobflows.engine.plan import StopAttempt
 from jobflows.engine.tasks import NEW, History, Tasks, union
+
+HOPELESS = (Cause.REJECTED, Cause.CONFIGURATION)
+"""What all tasks share, and another try cannot mend."""
 
 _ON_RECORD = frozenset(
     {
@@ -208,6 +212,8 @@ def _fail(draft: Draft, i: int, attempt: Attempt, failure: TaskFailure) -> None:
     thousand are no reason to end it.
     """
     step = draft.flow.steps[i]
+    if failure.cause in HOPELESS and attempt.state is AttemptState.RUNNING:
+        draft.actions.append(StopAttempt(attempt))  # its pods would wait for ever
     evidence = replace(
         attempt,
         cause=failure.cause,
@@ -235,6 +241,8 @@ def _fail(draft: Draft, i: int, attempt: Attempt, failure: TaskFailure) -> None:
             _change(draft, i, histories=histories, succeeded=tasks.succeeded | members)
         else:
             _change(draft, i, histories=histories, failed=tasks.failed | members)
+            if failure.cause in HOPELESS:
+                _change(draft, i, skipped=tasks.skipped | _tasks(draft, i).waiting, histories={})
             if not tasks.failed:
                 draft.update(i, message=f"{what}: {verdict.message}")
             draft.event(Reason.TASKS_FAILED, f"{what}: {verdict.message}", i, warning=True)

@@ -1,21 +1,29 @@
 """An Indexed Job -> one batch of an array, as the engine sees it.
 
 The Job counts its tasks itself, by index; its pods are not watched, which would cost five events a
-task. Only when it says that tasks have failed are the failed pods read, to learn why.
+task. Only when it says that tasks have failed are the failed pods read, to learn why; and when it
+has pods of which none gets ready, some are read to see whether they ever will.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from math import ceil
 
-from jobflows.engine import Attempt, AttemptRef, AttemptState, Cause, Reason
+from jobflows.engine import Attempt, AttemptRef, AttemptState, Cause, Instant, Reason
 from jobflows.engine.indexes import IndexSet
 from jobflows.engine.observations import TaskFailure
 from jobflows.engine.times import parse_rfc3339
 from jobflows.manifests import labels
-from jobflows.manifests.causes import explain_failure
+from jobflows.manifests.causes import explain_failure, explain_stuck
 from jobflows.manifests.records import JobRecord, PodRecord
+
+PATIENCE = 10.0
+"""Seconds that the pods of a Job may take to get ready before anybody looks at them."""
+
+LOOK_AGAIN = 30.0
+"""Seconds between looks at pods that do not get ready."""
 
 POSITION = "batch.kubernetes.io/job-completion-index"
 """Label of a pod: its position in the Job."""
@@ -56,7 +64,34 @@ def read_evidence(job: JobRecord, pods: Iterable[PodRecord]) -> dict[int, Eviden
     return {position: found.get(position, GONE) for position in failed_positions(job)}
 
 
-def observe_batch(number: int, job: JobRecord, evidence: Mapping[int, Evidence]) -> Attempt:
+def stands_still(job: JobRecord) -> bool:
+    """Whether a Job has pods of which none has ever got ready."""
+    status = job.status
+    begun = status.ready or status.completedIndexes or status.failedIndexes
+    return status.active > 0 and not begun and job.metadata.deletionTimestamp is None
+
+
+def next_look(job: JobRecord, now: Instant) -> Instant:
+    """When the pods of a Job that stands still are worth a look, from `now` on."""
+    first = (parse_rfc3339(job.metadata.creationTimestamp) or now) + PATIENCE
+    return first if now <= first else first + LOOK_AGAIN * ceil((now - first) / LOOK_AGAIN)
+
+
+def read_stuck(job: JobRecord, pods: Iterable[PodRecord]) -> dict[int, Evidence]:
+    """Why no task of a Job that stands still will ever run; empty when one may.
+
+    All pods of a Job share a template, so what some say of image and configuration is true of all.
+    """
+    own = [pod for pod in pods if (owner := pod.metadata.owner) and owner.uid == job.metadata.uid]
+    stuck = explain_stuck(own)
+    if stuck is None:
+        return {}
+    return dict.fromkeys(range(job.spec.completions or 0), Evidence(*stuck))
+
+
+def observe_batch(
+    number: int, job: JobRecord, evidence: Mapping[int, Evidence], now: Instant
+) -> Attempt:
     """Say how attempt `number` of an array stands; failures without evidence are not yet told."""
     tasks = IndexSet.parse(job.metadata.annotations[labels.TASKS])
     state, cause, reason, message = _state(job, evidence)
@@ -71,6 +106,7 @@ def observe_batch(number: int, job: JobRecord, evidence: Mapping[int, Evidence])
         tasks=tasks,
         succeeded=tasks.at(IndexSet.parse(job.status.completedIndexes or "")),
         failures=_failures(tasks, evidence),
+        recheck_at=next_look(job, now) if stands_still(job) and not evidence else None,
     )
 
 

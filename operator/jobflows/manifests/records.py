@@ -105,6 +105,7 @@ class JobSpec(msgspec.Struct, frozen=True, gc=False):
 
 class JobStatus(msgspec.Struct, frozen=True, gc=False):
     active: int = 0
+    ready: int | None = None
     succeeded: int = 0
     failed: int = 0
     completedIndexes: str | None = None

@@ -181,3 +181,29 @@ def test_a_crash_at_any_call_runs_no_task_twice(moment: str, pause: float) -> No
             assert set(task_runs(stage, "b").values()) == {1}, k
 
         play(scenario)
+
+
+def test_an_image_that_does_not_exist_ends_an_array_at_once() -> None:
+    async def scenario(stage: Stage) -> None:
+        pod = sim("image-error")
+        await stage.apply(flow("f", step("a", pod=pod, **array(30, parallelism=10))))
+        await stage.ended("f", seconds=60)
+        step_now = stage.step("f", "a")
+        assert stage.phase("f") == "Failed"
+        assert "ImagePullBackOff" in step_now["message"]
+        assert step_now["tasks"]["failed"] == "0-9"
+        assert step_now["tasks"]["skipped"] == "10-29"
+        assert len(stage.jobs_made) == 1
+        await stage.until(lambda: not stage.pods())
+
+    play(scenario)
+
+
+def test_pods_that_only_take_long_are_waited_for() -> None:
+    async def scenario(stage: Stage) -> None:
+        await stage.apply(flow("f", step("a", pod=sim(pending_for="5m"), **array(3))))
+        await stage.ended("f")
+        assert stage.phase("f") == "Succeeded"
+        assert stage.calls("list", "pods") < 20
+
+    play(scenario)
