@@ -39,8 +39,14 @@ def test_short_names_work_and_all_includes_flows(kube: Kube) -> None:
 def test_defaults_are_filled_in(kube: Kube) -> None:
     kube.apply(flow("defaults", step("a"), executionPolicy={}))
     spec = kube.get("jf", "defaults")["spec"]
-    policy = {"concurrencyPolicy": "Forbid", "ttlSecondsAfterFinished": 86400, "backoffLimit": 6}
-    assert spec["executionPolicy"] == policy
+    policy = spec["executionPolicy"]
+    assert policy.items() >= {
+        ("concurrencyPolicy", "Forbid"),
+        ("ttlSecondsAfterFinished", 86400),
+        ("backoffLimit", 6),
+        ("failFastMode", "Drain"),
+    }
+    assert policy["failFast"] is False
 
 
 def test_an_unknown_field_and_a_second_parameter_of_one_name_are_refused(kube: Kube) -> None:

@@ -158,7 +158,10 @@ REFUSED = {
         "Duplicate value",
     ),
     "a dot in a step's name": (flow(step("a.b")), "spec.steps[0].name"),
-    "a Manual step with a template": (flow(step("a", type="Manual")), "a Manual step must not"),
+    "a Manual step with a template": (
+        flow(step("a", type="Manual")),
+        "a Manual step must have neither",
+    ),
     "a Job step without a template": (flow(step("a", template=None)), "needs a template"),
     "a template and a templateRef": (flow(step("a", templateRef="t")), "needs a template or"),
     "arguments without a templateRef": (

@@ -31,4 +31,5 @@ def test_writes_a_step(
     made = writes(audit_log, kube)
     assert made["create jobs"] == steps, made
     assert made.total() <= limit * steps, made
-    assert set(made) == {"create jobs", "patch jobflows/status"}, made
+    assert made.keys() <= {"create jobs", "patch jobflows/status", "create events"}, made
+    assert made["create events"] <= 1, made  # advice about steps that are this short
