@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from cluster import Record
-from cluster_suite.flows import flow, manual, runs, sim, step
-from cluster_suite.kube import Kube
+from cluster_suite.flows import flow, job, manual, runs, sim, step
+from cluster_suite.kube import Kube, steps
 from cluster_suite.process import write_kubeconfig
 
 pytestmark = [pytest.mark.cluster, pytest.mark.usefixtures("operator")]
@@ -45,13 +45,22 @@ def jobflow(suite: Record, kube: Kube, tmp_path: Path) -> Person:
     return Person(write_kubeconfig(suite, "admin", tmp_path / "admin"), kube.namespace)
 
 
-def test_explain_names_an_image_that_cannot_be_pulled(kube: Kube, jobflow: Person) -> None:
-    stuck = step("stuck", pod=sim("image-error"), timeoutSeconds=600)
-    kube.apply(flow("f", stuck, step("last", "stuck")))
-    kube.ends("f", "Failed")
+def test_explain_says_why_each_step_is_where_it_is(kube: Kube, jobflow: Person) -> None:
+    queued = {**step("queued"), "template": job(suspend=True)}
+    stuck = step("stuck", pod=sim("image-error"))
+    kube.apply(flow("f", queued, step("last", "queued"), stuck, step("below", "stuck")))
+    kube.step_reaches("f", "stuck", "Failed")
+    kube.until("jf", "f", lambda f: steps(f["status"])["queued"].get("reason") == "Queued")
     said = {s["name"]: s for s in json.loads(jobflow("explain", "f", "-o", "json"))["steps"]}
-    assert said["stuck"]["reason"] == "ImagePullBackOff"
-    assert "ImagePullBackOff" in jobflow("explain", "f", "stuck")
+    assert {name: each["reason"] for name, each in said.items()} == {
+        "queued": "Queued",
+        "last": "WaitingForSteps",
+        "stuck": "ImagePullBackOff",
+        "below": "DependencyFailed",
+    }
+    assert said["last"]["blockedBy"] == ["queued"]
+    assert "attempt 1 Running: f-queued-1" in jobflow("explain", "f", "queued")
+    assert "stuck is Failed (ImagePullBackOff)" in jobflow("explain", "f", "stuck")
 
 
 def test_a_person_approves_and_watches_the_end(kube: Kube, jobflow: Person) -> None:
@@ -70,6 +79,22 @@ def test_a_person_pauses_and_lets_go_on(kube: Kube, jobflow: Person) -> None:
     kube.reaches("f", "Suspended")
     jobflow("unpause", "f")
     kube.ends("f")
+
+
+def test_a_person_stops_resumes_and_sets_limits(kube: Kube, jobflow: Person) -> None:
+    kube.apply(flow("f", step("a"), step("b", "a", pod=sim("never", only_pods="-b-1-"))))
+    kube.step_reaches("f", "b", "Running")
+    jobflow("stop", "f")
+    kube.ends("f", "Failed")
+    assert jobflow("resume", "f") == "f: resumed, 1 step runs again: b\n"
+    kube.reaches("f", "Succeeded")
+    assert len(kube.jobs("f", "a")) == 1
+    two = [step(f"s{i}", pod=runs("1s")) for i in range(2)]
+    kube.apply(flow("g", *two, executionPolicy={"parallelism": 0}))
+    kube.reaches("g", "Paused")
+    assert "Parallelism" in jobflow("explain", "g")
+    assert jobflow("set-parallelism", "g", "1") == "g: parallelism 1\n"
+    kube.ends("g")
 
 
 def test_what_is_not_there_is_said(jobflow: Person, tmp_path: Path) -> None:

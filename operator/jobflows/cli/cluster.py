@@ -158,6 +158,11 @@ class Cluster:
             found.append(Job(marks[labels.STEP], number, job, pods, bytes(item)))
         return sorted(found, key=lambda job: (job.step, job.number))
 
+    async def live_jobs(self) -> list[JobRecord]:
+        """All Jobs of flows in the namespace that are not over."""
+        found = await self._list(JOBS, labels.SELECTOR, self.namespace)
+        return [job for item in found if not (job := _jobs.decode(item)).is_over]
+
     async def exists(self, resource: Resource, name: str) -> bool:
         """Whether an object is there."""
         try:

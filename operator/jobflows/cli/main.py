@@ -18,7 +18,7 @@ from jobflows.cli.logs import logs
 from jobflows.cli.render import render
 from jobflows.cli.resume import resume
 from jobflows.cli.run import run
-from jobflows.cli.steer import approve, pause, reject, stop, unpause
+from jobflows.cli.steer import approve, pause, reject, set_parallelism, stop, unpause
 
 app = typer.Typer(
     name="jobflow",
@@ -35,6 +35,7 @@ app.command("list", rich_help_panel="On a cluster")(on_cluster(list_flows))
 app.command("explain", rich_help_panel="On a cluster")(on_cluster(explain_flow))
 for act in (status, logs, approve, reject, pause, unpause, stop, resume):
     app.command(rich_help_panel="On a cluster")(on_cluster(act))
+app.command("set-parallelism", rich_help_panel="On a cluster")(on_cluster(set_parallelism))
 
 
 def _print_version(wanted: bool) -> None:

@@ -71,7 +71,9 @@ async def resume(
         return body
 
     await cluster.edit(flow, change)
-    say(f"{flow}: resumed, {len(again)} steps run again" + (f": {listed(again)}" if again else ""))
+    runs = "step runs" if len(again) == 1 else "steps run"
+    what = f"{len(again)} {runs} again: {listed(again)}"
+    say(f"{flow}: resumed" + (f", {what}" if again else ""))
 
 
 def _check(loaded: "Loaded", request: dict[str, Any]) -> list[str]:

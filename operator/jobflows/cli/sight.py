@@ -11,7 +11,16 @@ from dataclasses import replace
 
 from jobflows.cli.cluster import Cluster, Job, Loaded
 from jobflows.cluster import CONFIG_MAPS, PERSISTENT_VOLUME_CLAIMS
-from jobflows.engine import Attempt, AttemptState, Instant, Observations, explain
+from jobflows.engine import (
+    Attempt,
+    AttemptState,
+    CompiledFlow,
+    Instant,
+    LockUse,
+    Observations,
+    explain,
+)
+from jobflows.manifests import labels
 from jobflows.manifests.holdup import starting
 from jobflows.manifests.observe import observe_attempt
 from jobflows.manifests.resources import build_resources
@@ -26,6 +35,7 @@ async def look(cluster: Cluster, loaded: Loaded) -> Observations:
     jobs = await cluster.jobs(loaded.flow, live) if live else []
     return Observations(
         attempts=attempts(loaded, jobs, cluster.now()),
+        locks=await _locks(cluster, loaded.flow),
         resources_ready=bool(jobs) or await _resources_ready(cluster, loaded),
     )
 
@@ -48,6 +58,19 @@ def attempt_of(job: Job, now: Instant) -> Attempt | None:
         return attempt
     stage = starting(job.record, job.pods)
     return replace(attempt, reason=stage.reason, message=stage.message) if stage else attempt
+
+
+async def _locks(cluster: Cluster, flow: CompiledFlow) -> dict[str, LockUse]:
+    """What other flows of the namespace hold of this flow's locks."""
+    if not flow.lock_names:
+        return {}
+    uses: dict[str, LockUse] = {}
+    for job in await cluster.live_jobs():
+        if job.metadata.labels.get(labels.FLOW_UID) == flow.uid:
+            continue
+        for name, limit in labels.read_locks(job.metadata.annotations).items():
+            uses[name] = uses.get(name, LockUse(0, limit)).and_also(1, limit)
+    return uses
 
 
 async def _resources_ready(cluster: Cluster, loaded: Loaded) -> bool:

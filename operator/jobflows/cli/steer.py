@@ -4,12 +4,12 @@ Each command sets an annotation or a field of the spec and is done; the operator
 would have no effect, such as approving a step twice, is refused with the reason.
 """
 
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from jobflows.api.validation.problems import listed
-from jobflows.cli.connection import FlowName, SteerError, StepName
+from jobflows.cli.connection import FlowName, SteerError, StepName, unknown
 from jobflows.cli.tables import say
 from jobflows.engine import StepPhase
 from jobflows.engine.observations import StopMode
@@ -99,6 +99,49 @@ async def stop(
     mode = StopMode.TERMINATE if terminate else StopMode.STOP
     await cluster.patch(flow, metadata={"annotations": {STOP_ANNOTATION: str(mode)}})
     say(f"{flow}: " + ("terminated" if terminate else "stopped"))
+
+
+async def set_parallelism(
+    cluster: "Cluster",
+    flow: FlowName,
+    number: Annotated[
+        int, typer.Argument(metavar="N", min=0, help="Tasks at once; 0 starts no more.")
+    ],
+    *,
+    template: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Tasks of this template only.")
+    ] = None,
+) -> None:
+    """Change how many tasks of a flow run at once; lowering it stops nothing that runs.
+
+    Exit code: 0 done, 1 no such flow or template, or it is finished, 2 wrong usage, 3 no cluster,
+    or not allowed.
+
+    Examples:
+
+      jobflow set-parallelism etl 20
+
+      jobflow set-parallelism etl 2 --template load
+    """
+    await _unfinished(cluster, flow)
+    if template is None:
+        await cluster.patch(flow, spec={"executionPolicy": {"parallelism": number}})
+        say(f"{flow}: parallelism {number}")
+        return
+
+    def change(found: dict[str, Any]) -> dict[str, Any]:
+        templates = found["spec"].get("templates") or []
+        names = [each["name"] for each in templates]
+        if template not in names:
+            raise SteerError(unknown(f"flow {flow} has no template", template, names))
+        changed = [
+            each | {"parallelism": number} if each["name"] == template else each
+            for each in templates
+        ]
+        return {"spec": {"templates": changed}}
+
+    await cluster.edit(flow, change)
+    say(f"{flow}: parallelism {number} for tasks of template {template}")
 
 
 async def _answer(cluster: "Cluster", flow: str, step: str, *, yes: bool) -> None:

@@ -258,6 +258,19 @@ def test_resume_asks_once_each_time_and_takes_back_a_stop(served: Served) -> Non
     assert [each["value"] for each in found["spec"]["parameters"]] == ["9", "2"]
 
 
+def test_set_parallelism_of_a_flow_and_of_a_template(served: Served) -> None:
+    pod = {"spec": {"template": {"spec": {"containers": [{"name": "main", "image": "x"}]}}}}
+    of_template = {"name": "a", "templateRef": "small"}
+    made = flow("f", of_template, templates=[{"name": "small", "template": pod}])
+    add(served, made, a="Running")
+    assert jobflow("set-parallelism", "f", "0").stdout == "f: parallelism 0\n"
+    assert served.flow("f")["spec"]["executionPolicy"]["parallelism"] == 0
+    words = ("set-parallelism", "f", "3", "--template", "small")
+    assert jobflow(*words).stdout == "f: parallelism 3 for tasks of template small\n"
+    (template,) = served.flow("f")["spec"]["templates"]
+    assert (template["parallelism"], template["template"]) == (3, pod)
+
+
 def test_logs_are_those_of_the_main_container(served: Served) -> None:
     add(served, flow("f", step("a"), step("b", "a")), a={"phase": "Running", "attempt": 1})
     state = {"name": "main", "state": {"running": {"startedAt": NOW}}}
@@ -281,6 +294,7 @@ def test_logs_are_those_of_the_main_container(served: Served) -> None:
         (["resume", "done"], "the flow succeeded; name steps to run again"),
         (["resume", "done", "--from", "b"], "flow done has no step 'b', it has a"),
         (["resume", "done", "--from", "a", "-p", "x=1"], "no parameter 'x', it has none"),
+        (["set-parallelism", "etl", "1", "--template", "x"], "no template 'x', it has none"),
         (["pause", "done"], "flow done is Succeeded already"),
         (["logs", "etl", "load", "--attempt", "7"], "attempt 7 of step load has no pod"),
     ],
@@ -329,7 +343,7 @@ def test_a_cluster_that_cannot_be_used_is_three_and_names_a_cure(
 
 
 def test_every_command_has_examples_and_exit_codes() -> None:
-    names = "explain list status logs approve reject pause unpause stop resume"
+    names = "explain list status logs approve reject pause unpause stop resume set-parallelism"
     for name in names.split():
         words = jobflow(name, "--help").stdout
         assert "Examples:" in words, name

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import random
+from typing import Any
 
 import pytest
 
@@ -13,7 +14,7 @@ from jobflows.cli.cluster import Cluster
 from jobflows.cli.connection import Output
 from jobflows.cli.explain import explain_flow
 from jobflows.cli.resume import resume
-from jobflows.cli.steer import approve, pause, reject, stop, unpause
+from jobflows.cli.steer import approve, pause, reject, set_parallelism, stop, unpause
 from jobflows.cluster import Client, Limiter
 from unit.controller.stage import Stage, play
 
@@ -61,6 +62,44 @@ def test_a_stopped_flow_is_resumed_and_ends() -> None:
         await stage.until(lambda: stage.phase("f") == "Succeeded")
         assert stage.jobs_made["f", "a", 1] == 1
         assert ("f", "a", 2) not in stage.jobs_made
+
+    play(scenario)
+
+
+def test_parallelism_zero_holds_a_flow_until_it_is_raised(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    async def scenario(stage: Stage) -> None:
+        many = [step(f"s{i}", pod=runs("10s")) for i in range(6)]
+        await stage.apply(flow("f", *many, executionPolicy={"parallelism": 0}))
+        await asyncio.sleep(30)
+        assert not stage.starts
+        capsys.readouterr()
+        await explain_flow(person(stage), "f", output=Output.JSON)
+        said = json.loads(capsys.readouterr().out)["steps"]
+        assert {each["reason"] for each in said} == {"Parallelism"}
+        await set_parallelism(person(stage), "f", 3)
+        await stage.until(lambda: len(stage.starts) == 3)
+        await explain_flow(person(stage), "f", output=Output.JSON)
+        said = json.loads(capsys.readouterr().out.partition("\n")[2])["steps"]
+        assert [each.get("reason") for each in said].count("Parallelism") == 3
+        await stage.ended("f")
+
+    play(scenario)
+
+
+def test_a_lock_that_another_flow_holds_is_named(capsys: pytest.CaptureFixture[str]) -> None:
+    async def scenario(stage: Stage) -> None:
+        locked: dict[str, Any] = {"locks": [{"name": "db"}]}
+        await stage.apply(flow("holder", step("a", pod=runs("1h"), **locked)))
+        await stage.until(lambda: len(stage.starts) == 1)
+        await stage.apply(flow("f", step("free", pod=runs("1h")), step("b", **locked)))
+        await asyncio.sleep(10)
+        capsys.readouterr()
+        await explain_flow(person(stage), "f", output=Output.JSON)
+        said = {each["name"]: each for each in json.loads(capsys.readouterr().out)["steps"]}
+        assert said["b"]["reason"] == "Lock"
+        assert "lock db of limit 1" in said["b"]["message"]
 
     play(scenario)
 
