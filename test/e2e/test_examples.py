@@ -181,7 +181,7 @@ def test_limits(kube: Kube) -> None:
     assert len(times) == 8
     assert _most_at_once(times.values()) <= 3
     assert _most_at_once(t for n, t in times.items() if n.startswith("crunch")) <= 2
-    assert _most_at_once(t for n, t in times.items() if n.startswith("store")) == 1
+    assert _most_at_once(t for n, t in times.items() if n.startswith("store")) <= 1
 
 
 def _most_at_once(found: Iterable[tuple[datetime, datetime]]) -> int:
