@@ -56,7 +56,7 @@ def test_a_signal_stops_the_run_cleanly(tmp_path: Path, number: signal.Signals) 
     assert process.returncode == 130
     assert f"Failed: stopped by {number.name}" in out
     assert "once more kills at once" in err
-    assert (tmp_path / "w" / "a" / "1" / "main.log").read_text() == "bye\n"
+    assert (tmp_path / "w" / "a" / "1" / "main.log").read_text().endswith("bye\n")
     assert '"phase": "Skipped", "reason": "Stopped"' in (tmp_path / "w/status.json").read_text()
     assert not alive(mark)
 
