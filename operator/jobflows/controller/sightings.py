@@ -39,6 +39,8 @@ class Sightings:
         self._pods: dict[str, dict[int, dict[str, PodRecord]]] = {}
         self._requests: dict[str, dict[int, Attempt]] = {}
         self._rechecks: dict[str, Instant] = {}
+        self._arrays: set[str] = set()
+        """Steps that ever had a batch: the others have no pods that are not watched."""
         self._looks: dict[str, Instant] = {}
         """When to look again at the pods of a Job that stands still, by its UID."""
         self._evidence: dict[str, dict[int, tuple[str, Mapping[int, Evidence]]]] = {}
@@ -104,6 +106,8 @@ class Sightings:
             return self._refresh(step, now)
         known = self.jobs.setdefault(step, {}).get(number)
         self.jobs[step][number] = job
+        if is_batch(job):
+            self._arrays.add(step)
         request = self._requests.get(step, {}).get(number)
         if request is not None and request.state is AttemptState.UNANSWERED:
             _drop(self._requests, step, number)
@@ -142,8 +146,8 @@ class Sightings:
         """Batches with failed tasks of which nobody has read yet why: step, attempt, Job."""
         return [
             (step, number, job)
-            for step, jobs in self.jobs.items()
-            for number, job in jobs.items()
+            for step in self._arrays
+            for number, job in self.jobs.get(step, {}).items()
             if is_batch(job)
             and len(failed_positions(job)) > len(self._evidence_of(step, number, job))
         ]
@@ -152,7 +156,7 @@ class Sightings:
         """Batches whose pods do not get ready, and that it is time to look at."""
         return [
             (step, number, job)
-            for step in self._rechecks
+            for step in self._arrays & self._rechecks.keys()
             for number, job in self.jobs.get(step, {}).items()
             if is_batch(job)
             and stands_still(job)
