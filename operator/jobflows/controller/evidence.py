@@ -31,15 +31,16 @@ class EvidenceReader:
 
     async def gather(self, state: FlowState, now: Instant) -> None:
         """Have the sightings of a flow know why each of its failed tasks failed."""
-        for step, number, job in state.sightings.unexplained():
+        batches = state.sightings.batches
+        for (step, _), job in batches.unexplained():
             pods = await self._pods(job, "Failed")
-            state.sightings.explain(step, number, job, read_evidence(job, pods), now)
-        for step, number, job in state.sightings.standing_still(now):
+            state.sightings.explain(step, job, read_evidence(job, pods), now)
+        for (step, _), job in batches.standing_still(now):
             pods = await self._pods(job, "Pending", most=SAMPLE)
             stuck = read_stuck(job, pods)
-            state.sightings.looked(job, now)
+            batches.looked(job, now)
             if stuck:
-                state.sightings.explain(step, number, job, stuck, now)
+                state.sightings.explain(step, job, stuck, now)
 
     async def _pods(self, job: JobRecord, phase: str, most: int = 0) -> list[PodRecord]:
         """The pods of a Job in a phase; only the first page of `most`, if that is given."""

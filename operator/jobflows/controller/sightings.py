@@ -10,17 +10,15 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 
+from jobflows.controller.batches import Batches
 from jobflows.engine import Attempt, AttemptState, CompiledFlow, Instant, LockUse
 from jobflows.engine.limits import lock_uses, room_taken
 from jobflows.manifests.labels import read_locks
 from jobflows.manifests.observe import observe_attempt
 from jobflows.manifests.observe_batch import (
     Evidence,
-    failed_positions,
     is_batch,
-    next_look,
     observe_batch,
-    stands_still,
 )
 from jobflows.manifests.records import JobRecord, PodRecord
 
@@ -36,15 +34,10 @@ class Sightings:
         """Tasks that take room under limits, whether or not the flow is compiled."""
         self._live: dict[str, list[Attempt]] = {}
         self._locking: set[str] = set()
+        self.batches = Batches()
         self._pods: dict[str, dict[int, dict[str, PodRecord]]] = {}
         self._requests: dict[str, dict[int, Attempt]] = {}
         self._rechecks: dict[str, Instant] = {}
-        self._arrays: set[str] = set()
-        """Steps that ever had a batch: the others have no pods that are not watched."""
-        self._looks: dict[str, Instant] = {}
-        """When to look again at the pods of a Job that stands still, by its UID."""
-        self._evidence: dict[str, dict[int, tuple[str, Mapping[int, Evidence]]]] = {}
-        """Why tasks failed, by step, attempt, (UID of its Job, position)."""
         self._changed: set[int] | None = None
         self._unknown: set[str] = set()
         self._flow: CompiledFlow | None = None
@@ -99,15 +92,12 @@ class Sightings:
 
     def saw_job(self, step: str, number: int, job: JobRecord | None, now: Instant) -> bool:
         """A Job was added or changed, or is gone (None)."""
+        self.batches.saw((step, number), job)
         if job is None:
             _drop(self.jobs, step, number)
-            _drop(self._evidence, step, number)
-            self._looks.clear()
             return self._refresh(step, now)
         known = self.jobs.setdefault(step, {}).get(number)
         self.jobs[step][number] = job
-        if is_batch(job):
-            self._arrays.add(step)
         request = self._requests.get(step, {}).get(number)
         if request is not None and request.state is AttemptState.UNANSWERED:
             _drop(self._requests, step, number)
@@ -142,42 +132,12 @@ class Sightings:
         _drop(self._requests, step, number)
         return self._refresh(step, now)
 
-    def unexplained(self) -> list[tuple[str, int, JobRecord]]:
-        """Batches with failed tasks of which nobody has read yet why: step, attempt, Job."""
-        return [
-            (step, number, job)
-            for step in self._arrays
-            for number, job in self.jobs.get(step, {}).items()
-            if is_batch(job)
-            and len(failed_positions(job)) > len(self._evidence_of(step, number, job))
-        ]
-
-    def standing_still(self, now: Instant) -> list[tuple[str, int, JobRecord]]:
-        """Batches whose pods do not get ready, and that it is time to look at."""
-        return [
-            (step, number, job)
-            for step in self._arrays & self._rechecks.keys()
-            for number, job in self.jobs.get(step, {}).items()
-            if is_batch(job)
-            and stands_still(job)
-            and not self._evidence_of(step, number, job)
-            and now >= self._looks.get(job.metadata.uid, next_look(job, 0.0))
-        ]
-
-    def looked(self, job: JobRecord, now: Instant) -> None:
-        """Nobody has to look at the pods of this Job again for a while."""
-        self._looks[job.metadata.uid] = next_look(job, now + 1.0)
-
     def explain(
-        self, step: str, number: int, job: JobRecord, evidence: Mapping[int, Evidence], now: Instant
+        self, step: str, job: JobRecord, evidence: Mapping[int, Evidence], now: Instant
     ) -> None:
-        """Take in what was read about the failed tasks of a batch."""
-        self._evidence.setdefault(step, {})[number] = (job.metadata.uid, evidence)
+        """Take in what was read about the tasks of a batch."""
+        self.batches.explain(job, evidence)
         self._refresh(step, now)
-
-    def _evidence_of(self, step: str, number: int, job: JobRecord) -> Mapping[int, Evidence]:
-        uid, evidence = self._evidence.get(step, {}).get(number, ("", {}))
-        return evidence if uid == job.metadata.uid else {}
 
     def is_asked_for(self, step: str, request: Attempt) -> bool:
         """Whether this very request is still all there is to know."""
@@ -237,7 +197,7 @@ class Sightings:
         for number in sorted({*jobs, *pods, *requests}):
             job = jobs.get(number)
             if job is not None and is_batch(job):
-                evidence = self._evidence_of(step, number, job)
+                evidence = self.batches.evidence_of(job)
                 batch = observe_batch(number, job, evidence, now)
                 found.append(_with_claims(batch, job, ()) if batch.is_live else batch)
                 continue
@@ -290,8 +250,7 @@ def _says_the_same(old: JobRecord, new: JobRecord) -> bool:
 def _drop(
     by_step: dict[str, dict[int, JobRecord]]
     | dict[str, dict[int, dict[str, PodRecord]]]
-    | dict[str, dict[int, Attempt]]
-    | dict[str, dict[int, tuple[str, Mapping[int, Evidence]]]],
+    | dict[str, dict[int, Attempt]],
     step: str,
     number: int,
 ) -> None:

@@ -1,0 +1,72 @@
+"""What is known of a flow's batches beyond their Jobs: why their tasks failed, or never start.
+
+Their pods are not watched but read when there is a reason to (`evidence.py`); this says which, and
+keeps what was read for as long as the Job is there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from jobflows.engine import Instant
+from jobflows.manifests.observe_batch import (
+    Evidence,
+    failed_positions,
+    is_batch,
+    next_look,
+    stands_still,
+)
+from jobflows.manifests.records import JobRecord
+
+Place = tuple[str, int]
+"""Step and attempt."""
+
+
+class Batches:
+    """One flow's."""
+
+    def __init__(self) -> None:
+        self._jobs: dict[Place, JobRecord] = {}
+        self._evidence: dict[str, Mapping[int, Evidence]] = {}
+        """Why tasks failed, by the UID of their Job and their position in it."""
+        self._looks: dict[str, Instant] = {}
+        """When to look again at the pods of a Job that stands still, by its UID."""
+
+    def saw(self, place: Place, job: JobRecord | None) -> None:
+        """A Job was added or changed, or is gone (None)."""
+        before = self._jobs.pop(place, None)
+        if before is not None and (job is None or job.metadata.uid != before.metadata.uid):
+            self._evidence.pop(before.metadata.uid, None)
+            self._looks.pop(before.metadata.uid, None)
+        if job is not None and is_batch(job):
+            self._jobs[place] = job
+
+    def unexplained(self) -> list[tuple[Place, JobRecord]]:
+        """Batches with failed tasks of which nobody has read yet why."""
+        return [
+            (place, job)
+            for place, job in self._jobs.items()
+            if len(failed_positions(job)) > len(self.evidence_of(job))
+        ]
+
+    def standing_still(self, now: Instant) -> list[tuple[Place, JobRecord]]:
+        """Batches whose pods do not get ready, and that it is time to look at."""
+        return [
+            (place, job)
+            for place, job in self._jobs.items()
+            if stands_still(job)
+            and not self.evidence_of(job)
+            and now >= self._looks.get(job.metadata.uid, next_look(job, 0.0))
+        ]
+
+    def looked(self, job: JobRecord, now: Instant) -> None:
+        """Nobody has to look at the pods of this Job again for a while."""
+        self._looks[job.metadata.uid] = next_look(job, now + 1.0)
+
+    def explain(self, job: JobRecord, evidence: Mapping[int, Evidence]) -> None:
+        """Keep what was read about the tasks of a batch."""
+        self._evidence[job.metadata.uid] = evidence
+
+    def evidence_of(self, job: JobRecord) -> Mapping[int, Evidence]:
+        """What was read about the tasks of a batch."""
+        return self._evidence.get(job.metadata.uid, {})
