@@ -7,6 +7,7 @@ import uuid
 from collections import Counter
 from itertools import accumulate
 from pathlib import Path
+from typing import Any
 
 from cluster.api import wait_for
 from cluster_suite.kube import Kube
@@ -33,7 +34,7 @@ def writes(log: Path, kube: Kube, user: str = OPERATOR) -> Counter[str]:
 
 
 def most_alive(log: Path, kube: Kube, user: str = OPERATOR) -> int:
-    """The most Jobs of `user` that were alive at once, from its creation to its pod's last word."""
+    """The most Jobs of `user` that were alive at once, from its creation to its pod's end."""
     _settle(log, kube)
     born: dict[str, str] = {}
     ended: dict[str, str] = {}
@@ -49,10 +50,19 @@ def most_alive(log: Path, kube: Kube, user: str = OPERATOR) -> int:
             mine = call["user"]["username"] == user and call["verb"] == "create"
             if mine and kind == ("jobs", "") and call["responseStatus"]["code"] == 201:
                 born[what["name"]] = call["stageTimestamp"]
-            elif kind == ("pods", "status") and call["verb"] in ("patch", "update"):
-                ended[what["name"].rpartition("-")[0]] = call["requestReceivedTimestamp"]
+            elif kind == ("pods", "status") and _says_over(call):
+                job = what["name"].rpartition("-")[0]
+                ended.setdefault(job, call["requestReceivedTimestamp"])
     moments = sorted([(at, 1) for at in born.values()] + [(ended[job], -1) for job in born])
     return max(accumulate(change for _, change in moments), default=0)
+
+
+def _says_over(call: dict[str, Any]) -> bool:
+    """Whether this write says that a pod is over: a node says more than once how a pod is."""
+    if call["verb"] not in WRITES or call["responseStatus"]["code"] != 200:
+        return False
+    phase = call.get("requestObject", {}).get("status", {}).get("phase")
+    return phase in ("Succeeded", "Failed")
 
 
 def _settle(log: Path, kube: Kube) -> None:

@@ -13,7 +13,7 @@ import pytest
 import cluster
 from cluster import Record
 from cluster.record import Mode
-from cluster_suite.kube import Kube
+from cluster_suite.kube import Kube, Object
 
 CRDS = Path(__file__).parents[2] / "crds"
 
@@ -33,11 +33,17 @@ def bring_up(name: str, mode: Mode) -> Iterator[Record]:
     try:
         kube = Kube(record.kubeconfig, "default", record.kubectl)
         kube("apply", "--server-side", "-f", str(CRDS))
-        kube("wait", "--for=condition=Established", "crd/jobflows.workflow.kube-zen.io")
+        kube.until("crd", "jobflows.workflow.kube-zen.io", _is_established)
         yield record
     finally:
         if not was_up and not os.environ.get("JOBFLOW_KEEP_CLUSTER"):
             cluster.down(name)
+
+
+def _is_established(crd: Object) -> bool:
+    """Not by `kubectl wait`, which fails on an object that has no conditions yet."""
+    found = crd.get("status", {}).get("conditions") or ()
+    return any((c["type"], c["status"]) == ("Established", "True") for c in found)
 
 
 def fresh_namespace(record: Record, hint: str) -> Kube:
