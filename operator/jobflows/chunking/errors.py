@@ -18,7 +18,7 @@ class ItemError(Exception):
     `details` is its traceback as text.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0917 - pickled by its arguments
         self,
         index: int,
         item: str,

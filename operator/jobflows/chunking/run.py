@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Sized
 from typing import Any, Generic, TypeVar
 
 from jobflows.chunking.errors import Halted, ItemError, failure_of, raise_failure
@@ -80,7 +80,7 @@ class MapRun(Generic[T, R]):
     def report(self) -> Report:
         """How it stands."""
         now = self._ended or time.perf_counter()
-        total = len(self._items) if hasattr(self._items, "__len__") else None
+        total = len(self._items) if isinstance(self._items, Sized) else None
         return Report(
             items=total,
             done=self._done,
