@@ -1,0 +1,64 @@
+"""Reads files of the kernel that may be missing, empty, unreadable or about to vanish.
+
+A cgroup can be removed between two reads, a container may hide half of /sys, and some kernels
+answer a read with ENODEV or EOPNOTSUPP. None of it is an error here: such a file says nothing.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+ROOT = Path("/")
+
+
+def read(path: Path) -> str:
+    """Return the text of a file without blanks around it; empty if there is none."""
+    try:
+        return path.read_text(encoding="utf-8", errors="replace").strip()
+    except OSError:
+        return ""
+
+
+def whole(text: str) -> int | None:
+    """Read a whole number; None for `max`, nothing, or anything else."""
+    try:
+        return int(text)
+    except ValueError:
+        return None
+
+
+def read_whole(path: Path) -> int | None:
+    """Return the number in a file; None if there is none."""
+    return whole(read(path))
+
+
+def read_fields(path: Path) -> dict[str, int]:
+    """Return lines such as `nr_throttled 3` or `MemTotal: 1024 kB`, by name, in their own units."""
+    found: dict[str, int] = {}
+    for line in read(path).splitlines():
+        name, *values = line.split()
+        number = whole(values[0]) if values else None
+        if number is not None:
+            found[name.rstrip(":")] = number
+    return found
+
+
+def read_cpus(path: Path) -> tuple[int, ...]:
+    """Return the numbers of a list such as `0-3,8`; empty if the file has none."""
+    cpus: list[int] = []
+    for part in read(path).split(","):
+        first, _, last = part.partition("-")
+        start = whole(first)
+        end = whole(last) if last else start
+        if start is not None and end is not None:
+            cpus.extend(range(start, end + 1))
+    return tuple(cpus)
+
+
+def read_size(path: Path) -> int:
+    """Return bytes of a size such as `32K` or `8M`; 0 if the file has none."""
+    text = read(path)
+    number = whole(text.rstrip("KMG"))
+    if number is None or number < 0:
+        return 0
+    return number << {"K": 10, "M": 20, "G": 30}.get(text[-1], 0)

@@ -1,0 +1,16 @@
+"""Looking at the machine costs next to nothing to import."""
+
+import subprocess
+import sys
+
+HEAVY = ("asyncio", "ctypes", "multiprocessing", "numpy", "psutil", "pydantic", "subprocess")
+
+
+def test_nothing_heavy_is_imported() -> None:
+    code = (
+        "import sys; before = set(sys.modules)\n"
+        "import jobflows.chunking.machine.memory, jobflows.chunking.machine.cores\n"
+        f"print(sorted({set(HEAVY)!r} & (set(sys.modules) - before)))"
+    )
+    told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert told.stdout == "[]\n"
