@@ -18,6 +18,7 @@ from jobflows.api.validation import check
 from jobflows.cli.connection import SteerError, unknown
 from jobflows.cluster import JOBFLOWS, JOBS, PODS, ApiError, Client, Resource, TransportError
 from jobflows.engine import CompiledFlow, Instant, Ledger, read_status
+from jobflows.engine.indexes import IndexSet
 from jobflows.engine.times import parse_rfc3339
 from jobflows.manifests import labels
 from jobflows.manifests.records import FlowRecord, JobRecord, PodRecord
@@ -78,6 +79,21 @@ class Job:
     record: JobRecord
     pods: tuple[PodRecord, ...]
     manifest: bytes
+
+    @property
+    def tasks(self) -> IndexSet:
+        """The tasks of an array that it runs; none for any other step."""
+        return IndexSet.parse(self.record.metadata.annotations.get(labels.TASKS, ""))
+
+    def pods_by_task(self) -> dict[int, PodRecord]:
+        """The pod of each task; of two that Kubernetes made for one, the newer."""
+        tasks = list(self.tasks)
+        found = {}
+        for pod in sorted(self.pods, key=lambda pod: pod.metadata.creationTimestamp):
+            position = pod.metadata.labels.get(labels.POSITION, "")
+            if position.isdigit() and int(position) < len(tasks):
+                found[tasks[int(position)]] = pod
+        return found
 
 
 class Cluster:

@@ -1,6 +1,7 @@
 """`jobflow logs`: what the pods of a step have printed."""
 
 import sys
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -8,10 +9,13 @@ import typer
 from jobflows.cli.connection import FlowName, SteerError, StepName
 
 if TYPE_CHECKING:
-    from jobflows.cli.cluster import Cluster
+    from jobflows.cli.cluster import Cluster, Job
     from jobflows.manifests.records import PodRecord
 
 MAIN = "main"
+
+MOST_TASKS = 100
+"""Tasks of an array whose logs are printed one after the other."""
 
 
 async def logs(
@@ -19,6 +23,10 @@ async def logs(
     flow: FlowName,
     step: StepName,
     *,
+    task: Annotated[
+        int | None,
+        typer.Option(min=0, metavar="INDEX", help="One task of an array. Default: all of them."),
+    ] = None,
     attempt: Annotated[
         int | None, typer.Option(min=1, help="Number of the attempt. Default: the newest.")
     ] = None,
@@ -30,7 +38,7 @@ async def logs(
         int | None, typer.Option(min=0, help="Last lines only. Default: all of it.")
     ] = None,
 ) -> None:
-    """Print the log of a step's pods.
+    """Print the log of a step's pods; of an array, that of the newest attempt of each task.
 
     Exit code: 0 printed, 1 no such flow or step, or it has no pod, 2 wrong usage, 3 no cluster, or
     not allowed.
@@ -40,24 +48,46 @@ async def logs(
       jobflow logs etl load
 
       jobflow logs etl load --attempt 1 --tail 20
+
+      jobflow logs sweep fit --task 7
     """
     loaded = await cluster.load(flow)
-    loaded.step(step)
-    jobs = await cluster.jobs(loaded.flow, [step])
-    numbers = [job.number for job in jobs if job.pods]
-    wanted = attempt or max(numbers, default=0)
-    pods = [pod for job in jobs if job.number == wanted for pod in job.pods]
+    is_array = loaded.flow.steps[loaded.step(step)].is_array
+    if task is not None and not is_array:
+        raise SteerError(f"step {step} of flow {flow} is no array; leave out --task")
+    jobs = [job for job in await cluster.jobs(loaded.flow, [step]) if job.pods]
+    if attempt is not None:
+        jobs = [job for job in jobs if job.number == attempt]
+    pods = _by_task(jobs, step, task) if is_array else _newest(jobs)
     if not pods:
         which = f"attempt {attempt} of step {step}" if attempt else f"step {step}"
+        which = which if task is None else f"task {task} in {which}"
         raise SteerError(f"{which} has no pod; `jobflow explain {flow} {step}` says why")
-    for pod in pods:
+    for title, pod in pods.items():
         if len(pods) > 1:
-            print(f"==> {pod.metadata.name} <==", flush=True)
+            print(f"==> {title} <==", flush=True)
         query = {"container": container or _main(pod)}
         if tail is not None:
             query["tailLines"] = str(tail)
         sys.stdout.buffer.write(await cluster.log(pod.metadata.name, query))
         sys.stdout.buffer.flush()
+
+
+def _newest(jobs: Sequence["Job"]) -> dict[str, "PodRecord"]:
+    """The pods of the newest attempt by their names."""
+    return {pod.metadata.name: pod for pod in jobs[-1].pods} if jobs else {}
+
+
+def _by_task(jobs: Sequence["Job"], step: str, task: int | None) -> dict[str, "PodRecord"]:
+    """The newest pod of each task, or of one: a later batch ran those again that had failed."""
+    found: dict[int, PodRecord] = {}
+    for job in jobs:
+        found |= job.pods_by_task()
+    if task is not None:
+        return {f"task {task}": found[task]} if task in found else {}
+    if len(found) > MOST_TASKS:
+        raise SteerError(f"step {step} has the logs of {len(found)} tasks; choose one by --task N")
+    return {f"task {index} ({found[index].metadata.name})": found[index] for index in sorted(found)}
 
 
 def _main(pod: "PodRecord") -> str:

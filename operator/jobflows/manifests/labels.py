@@ -21,6 +21,9 @@ MANAGED_BY = f"{GROUP}/managed-by"
 TASKS = f"{GROUP}/tasks"
 """Annotation of a Job that runs tasks of an array: their indexes, in the order of the Job's."""
 
+POSITION = "batch.kubernetes.io/job-completion-index"
+"""Label that Kubernetes gives to a pod of an Indexed Job: its position in the Job."""
+
 SELECTOR = f"{MANAGED_BY}={MANAGER}"
 """Label selector of what the operator watches: all that it creates but the pods of arrays."""
 

@@ -25,9 +25,6 @@ PATIENCE = 10.0
 LOOK_AGAIN = 30.0
 """Seconds between looks at pods that do not get ready."""
 
-POSITION = "batch.kubernetes.io/job-completion-index"
-"""Label of a pod: its position in the Job."""
-
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
@@ -58,7 +55,7 @@ def read_evidence(job: JobRecord, pods: Iterable[PodRecord]) -> dict[int, Eviden
     """What the failed pods of a Job say of each failed position; `GONE` where none does."""
     found: dict[int, Evidence] = {}
     for pod in sorted(pods, key=lambda pod: pod.metadata.creationTimestamp):
-        owner, position = pod.metadata.owner, pod.metadata.labels.get(POSITION, "")
+        owner, position = pod.metadata.owner, pod.metadata.labels.get(labels.POSITION, "")
         if owner is not None and owner.uid == job.metadata.uid and position.isdigit():
             found[int(position)] = Evidence(*explain_failure(pod))
     return {position: found.get(position, GONE) for position in failed_positions(job)}

@@ -55,12 +55,19 @@ def add(served: Served, made: dict[str, Any], phase: str = "Running", **steps: A
 
 
 def add_job(
-    served: Served, flow_name: str, step_name: str, *, pods: tuple[Any, ...] = (), **spec: Any
+    served: Served,
+    flow_name: str,
+    step_name: str,
+    number: int = 1,
+    *,
+    pods: tuple[Any, ...] = (),
+    tasks: str = "",
+    **spec: Any,
 ) -> None:
-    """The Job of a step's first attempt, with pods by their status."""
+    """The Job of an attempt, with pods by their status; of an array one for each of `tasks`."""
     uid = served.flow(flow_name)["metadata"]["uid"]
-    marks = {labels.FLOW_UID: uid, labels.STEP: step_name, labels.ATTEMPT: "1"}
-    name = f"{flow_name}-{step_name}-1"
+    marks = {labels.FLOW_UID: uid, labels.STEP: step_name, labels.ATTEMPT: str(number)}
+    name = f"{flow_name}-{step_name}-{number}"
     owner = {"apiVersion": "v1", "kind": "JobFlow", "name": flow_name, "uid": uid}
     main = {"name": "main", "image": "x", "resources": {"requests": {"memory": "1Gi"}}}
     pod = {"restartPolicy": "Never", "containers": [main]}
@@ -72,6 +79,7 @@ def add_job(
             "metadata": {
                 "name": name,
                 "labels": marks,
+                "annotations": {labels.TASKS: tasks} if tasks else {},
                 "ownerReferences": [owner | {"controller": True}],
             },
             "spec": {"backoffLimit": 0, "template": {"spec": pod}, **spec},
@@ -79,7 +87,8 @@ def add_job(
     )
     mine = {"apiVersion": "batch/v1", "kind": "Job", "name": name, "uid": job["metadata"]["uid"]}
     for i, status in enumerate(pods):
-        meta: dict[str, Any] = {"name": f"{name}-{i}", "labels": marks}
+        place = {labels.POSITION: str(i)} if tasks else {}
+        meta: dict[str, Any] = {"name": f"{name}-{i}", "labels": marks | place}
         meta["ownerReferences"] = [mine | {"controller": True}]
         body = {"apiVersion": "v1", "kind": "Pod", "metadata": meta, "spec": pod, "status": status}
         served.create("pods", body)
@@ -285,6 +294,7 @@ def test_logs_are_those_of_the_main_container(served: Served) -> None:
 @pytest.mark.parametrize(
     ("words", "said"),
     [
+        (["logs", "etl", "load", "--task", "1"], "step load of flow etl is no array"),
         (["explain", "elt"], "no flow 'elt', it has done, etl; did you mean etl?"),
         (["explain", "etl", "lod"], "no step 'lod', it has load, ok; did you mean load?"),
         (["status", "elt"], "did you mean etl?"),
