@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from hypothesis import HealthCheck, given, settings
 
+from engine.array_world import ArrayWorld, End
 from engine.flows import flow, step
 from engine.outcomes import blocked, fail, hang, succeed
 from engine.random_flows import Case, cases
@@ -167,3 +168,45 @@ def test_a_flow_that_waits_for_the_operator_says_so_of_its_steps() -> None:
     world.quota = 0
     world.run(1)
     assert told(world, "a").reason == Reason.QUOTA
+
+
+def waiting_tasks(world: ArrayWorld, name: str) -> dict[str, str]:
+    """Which tasks of an array wait, and for what; an operator's restart must not change a word."""
+    seen = Observations(attempts=world.shown)
+    answer = explain(world.flow, world.ledger, world.now, seen)
+    again = explain(world.flow, read_status(world.flow, world.status), world.now, seen)
+    assert answer == again
+    said = answer[world.flow.graph.index[name]]
+    return {str(wait.tasks): f"{wait.reason}: {wait.message}" for wait in said.tasks}
+
+
+def test_tasks_of_an_array_say_which_of_them_wait_for_what() -> None:
+    def script(step: str, task: int, ran: int) -> tuple[End, float]:
+        if step == "b" and task == 1 and ran == 0:
+            return "fail", 1.0
+        return "ok", 1.0 if step == "a" and task < 5 else 100.0
+
+    slow = {"type": "Fixed", "duration": "30s", "jitter": 0.0}
+    follows = {"count": 8, "parallelism": 3, "dependencyMode": "Index"}
+    first = step("a", array={"count": 8})
+    world = ArrayWorld(
+        flow(first, step("b", "a", array=follows, retries=1, backoff=slow)), script
+    ).run(4)
+    assert str(world.tasks("b").running) == "0,2-3"
+    assert waiting_tasks(world, "b") == {
+        "5-7": "WaitingForSteps: each waits for the task of a with its index",
+        "1": "BackingOff: tried again at 1970-01-12T13:47:12Z",
+        "4": "Parallelism: array.parallelism lets 3 tasks run at once",
+    }
+    assert waiting_tasks(world, "a") == {}
+
+
+def test_tasks_that_wait_for_a_limit_of_the_flow_or_its_suspension_say_so() -> None:
+    def script(_step: str, _task: int, _ran: int) -> tuple[End, float]:
+        return "ok", 100.0
+
+    world = ArrayWorld(flow(step("a", array={"count": 8}), parallelism=2), script).run(3)
+    words = "Parallelism: executionPolicy.parallelism lets 2 tasks run at once"
+    assert waiting_tasks(world, "a") == {"2-7": words}
+    world.flow = flow(step("a", array={"count": 8}), suspend=True)
+    assert waiting_tasks(world, "a") == {"2-7": "Suspended: spec.suspend is true"}

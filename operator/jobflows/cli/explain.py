@@ -9,12 +9,16 @@ from jobflows.cli.connection import FlowName, Output, OutputOption
 from jobflows.cli.tables import console, print_document, say, table, without_empty
 from jobflows.cli.words import STYLES, one_line, verdict
 from jobflows.engine import Explanation, StepPhase, explain
+from jobflows.engine.indexes import IndexSet
 from jobflows.engine.times import rfc3339
 
 if TYPE_CHECKING:
     from jobflows.cli.cluster import Cluster, Loaded
 
 MOST_ROWS = 200
+
+MOST_RANGES = 40
+"""Characters that the indexes of tasks may take in a table."""
 
 
 async def explain_flow(
@@ -69,6 +73,8 @@ def _print_table(loaded: "Loaded", left: list[Explanation], total: int) -> None:
     for said in sorted(left, key=lambda said: bool(said.blocked_by))[:MOST_ROWS]:
         phase = Text(str(said.phase), STYLES[said.phase])
         rows.add_row(said.step, phase, said.reason, Text(one_line(said.message)))
+        for wait in said.tasks:
+            rows.add_row(f"  {named(wait.tasks)}", "Pending", wait.reason, Text(wait.message))
     if rows.row_count:
         console().print(rows)
     if len(left) > MOST_ROWS:
@@ -88,6 +94,15 @@ def _document(loaded: "Loaded", left: list[Explanation]) -> dict[str, Any]:
     ) | {"steps": [describe(said) for said in left]}
 
 
+def named(tasks: IndexSet) -> str:
+    """Tasks in a few words: `task 7`, `tasks 0-4,9 (6)`."""
+    if len(tasks) == 1:
+        return f"task {tasks}"
+    ranges = str(tasks)
+    shown = ranges if len(ranges) <= MOST_RANGES else ranges[:MOST_RANGES].rpartition(",")[0] + ",…"
+    return f"tasks {shown} ({len(tasks)})"
+
+
 def describe(said: Explanation) -> dict[str, Any]:
     """An explanation as a document."""
     return without_empty(
@@ -98,5 +113,17 @@ def describe(said: Explanation) -> dict[str, Any]:
             "message": said.message,
             "blockedBy": list(said.blocked_by),
             "until": rfc3339(said.until),
+            "tasks": [
+                without_empty(
+                    {
+                        "indexes": str(wait.tasks),
+                        "reason": wait.reason,
+                        "message": wait.message,
+                        "blockedBy": list(wait.blocked_by),
+                        "until": rfc3339(wait.until),
+                    }
+                )
+                for wait in said.tasks
+            ],
         }
     )

@@ -23,6 +23,13 @@ from jobflows.engine import (
 from jobflows.manifests import labels
 from jobflows.manifests.holdup import starting
 from jobflows.manifests.observe import observe_attempt
+from jobflows.manifests.observe_batch import (
+    is_batch,
+    observe_batch,
+    read_evidence,
+    read_stuck,
+    stands_still,
+)
 from jobflows.manifests.resources import build_resources
 
 
@@ -53,7 +60,13 @@ def attempts(loaded: Loaded, jobs: Iterable[Job], now: Instant) -> dict[int, Seq
 
 def attempt_of(job: Job, now: Instant) -> Attempt | None:
     """A Job as the engine sees it, with the stage of its start when nothing worse is known."""
-    attempt = observe_attempt(job.number, job.record, job.pods, wants_output=False, now=now)
+    if is_batch(job.record):
+        evidence = read_evidence(job.record, job.pods)
+        if not evidence and stands_still(job.record):
+            evidence = read_stuck(job.record, job.pods)
+        attempt: Attempt | None = observe_batch(job.number, job.record, evidence, now)
+    else:
+        attempt = observe_attempt(job.number, job.record, job.pods, wants_output=False, now=now)
     if attempt is None or attempt.state is not AttemptState.RUNNING or attempt.message:
         return attempt
     stage = starting(job.record, job.pods)

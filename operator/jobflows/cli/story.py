@@ -8,18 +8,36 @@ import msgspec
 from rich.text import Text
 
 from jobflows.cli.cluster import Cluster, Job, Loaded
-from jobflows.cli.explain import describe
+from jobflows.cli.explain import describe, named
 from jobflows.cli.sight import attempt_of, attempts
 from jobflows.cli.tables import console, say, table, without_empty
 from jobflows.cli.words import STYLES, duration, one_line
 from jobflows.cluster import Resource
-from jobflows.engine import AttemptState, Observations, StepPhase, explain
+from jobflows.engine import (
+    AttemptState,
+    Cause,
+    CompiledStep,
+    Observations,
+    Spent,
+    StepPhase,
+    StepRecord,
+    explain,
+)
+from jobflows.engine.failure import budget
+from jobflows.engine.indexes import IndexSet
 from jobflows.engine.times import rfc3339
 from jobflows.manifests.holdup import KUEUE_QUEUE
 from jobflows.manifests.stages import stages
 
 CORE_EVENTS = Resource("", "v1", "events", "Event")
 WORKLOADS = Resource("kueue.x-k8s.io", "v1beta1", "workloads", "Workload")
+
+BUDGETS = {
+    "retries": Cause.APPLICATION,
+    "outOfMemory": Cause.OUT_OF_MEMORY,
+    "timeouts": Cause.TIMEOUT,
+    "losses": Cause.DISRUPTION,
+}
 
 MOST_NEIGHBOURS = 10
 MOST_PODS = 5
@@ -43,10 +61,8 @@ async def tell(cluster: Cluster, loaded: Loaded, name: str) -> dict[str, Any]:
             "type": step.spec.type,
             "when": step.spec.when,
             "attempt": record.attempt,
-            "retries": f"{record.retries} of {step.retry.limit}" if record.attempt else "",
-            "losses": f"{record.losses} of {step.retry.on_disruption.limit}"
-            if record.losses
-            else "",
+            **(_budgets(step, record.spent) if record.attempt and not step.is_array else {}),
+            "retried": _retried(step, record),
             "startTime": rfc3339(record.started),
             "completionTime": rfc3339(record.finished),
             "nextRetryTime": rfc3339(record.retry_at),
@@ -68,7 +84,7 @@ def print_story(story: dict[str, Any]) -> None:
         say(story["message"].strip())
     facts = table("", "")
     facts.show_header = False
-    for title in ("when", "retries", "losses", "startTime", "completionTime", "nextRetryTime"):
+    for title in ("when", *BUDGETS, "startTime", "completionTime", "nextRetryTime"):
         if title in story:
             facts.add_row(title, Text(str(story[title])))
     for title in ("dependencies", "dependents"):
@@ -81,6 +97,14 @@ def print_story(story: dict[str, Any]) -> None:
         facts.add_row("outputs", Text(", ".join(f"{k}={v}" for k, v in story["outputs"].items())))
     if facts.row_count:
         console().print(facts)
+    for each in story.get("tasks", ()):
+        say(
+            (named(IndexSet.parse(each["indexes"])), "bold"),
+            f" {each['reason']}: {each['message']}",
+        )
+    for each in story.get("retried", ()):
+        spent = ", ".join(f"{title} {each[title]}" for title in BUDGETS if title in each)
+        say((named(IndexSet.parse(each["tasks"])), "bold"), f" tried again: {spent}")
     for each in story.get("attempts", ()):
         _print_attempt(each)
     if "logs" in story:
@@ -103,6 +127,24 @@ def _print_attempt(each: dict[str, Any]) -> None:
         say(f"  pod {pod['name']} {pod['phase']}" + (f": {spent}" if spent else ""))
     for note in each.get("notes", ()):
         say(f"  {note}")
+
+
+def _budgets(step: CompiledStep, spent: Spent) -> dict[str, str]:
+    """What is used up of each budget that was touched, and of that of the program's failures."""
+    return {
+        title: f"{spent.on(cause)} of {budget(step.retry, cause)}"
+        for title, cause in BUDGETS.items()
+        if spent.on(cause) or cause is Cause.APPLICATION
+    }
+
+
+def _retried(step: CompiledStep, record: StepRecord) -> list[dict[str, str]]:
+    """Tasks of an array that are tried again, by what they have used up."""
+    histories = record.tasks.histories if record.tasks is not None else {}
+    return [
+        {"tasks": str(members), **_budgets(step, history.spent)}
+        for history, members in histories.items()
+    ]
 
 
 def _neighbours(loaded: Loaded, indices: Any) -> list[dict[str, str]]:

@@ -8,15 +8,16 @@ small batch waits for a moment, so that what becomes free next can go with it.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from jobflows.api.array import TaskValues
 from jobflows.engine.arrays import next_number, occupied
 from jobflows.engine.draft import Draft
-from jobflows.engine.flow import CompiledStep
+from jobflows.engine.flow import CompiledFlow, CompiledStep
 from jobflows.engine.frontier import is_failure
 from jobflows.engine.indexes import IndexSet
-from jobflows.engine.ledger import Reason
+from jobflows.engine.ledger import Reason, StepRecord
 from jobflows.engine.limits import Room
 from jobflows.engine.observations import AttemptState, Observations
 from jobflows.engine.opening import task_values
@@ -84,24 +85,23 @@ def _start(draft: Draft, step: CompiledStep, room: Room) -> None:
 
 def _supply(draft: Draft, step: CompiledStep, tasks: Tasks) -> _Supply:
     waiting = tasks.waiting - occupied(draft, step.index)
-    allowed = waiting & _followers(draft, step, tasks.total)
-    groups = tasks.history_of(allowed)
+    for parent in step.index_parents:
+        waiting = waiting & may_follow(draft.flow, draft.records, parent, tasks.total)
+    groups = tasks.history_of(waiting)
     due = [g for g in groups if g[0].retry_at is None or g[0].retry_at <= draft.now]
     due.sort(key=lambda group: (group[0] == NEW, group[0].retry_at or 0.0))
     return _Supply(due)
 
 
-def _followers(draft: Draft, step: CompiledStep, total: int) -> IndexSet:
-    """Tasks whose own dependencies are done."""
-    allowed = IndexSet.span(0, total)
-    for parent in step.index_parents:
-        record = draft.records[parent]
-        done = record.tasks
-        if done is None or (record.phase.terminal and not is_failure(draft.flow, parent, record)):
-            continue
-        may_fail = draft.flow.steps[parent].spec.continue_on_failure
-        allowed = allowed & (done.final if may_fail else done.succeeded)
-    return allowed
+def may_follow(
+    flow: CompiledFlow, records: Sequence[StepRecord], parent: int, total: int
+) -> IndexSet:
+    """The tasks of an array of `total` that the tasks of `parent`, an array before it, let go."""
+    record = records[parent]
+    done = record.tasks
+    if done is None or (record.phase.terminal and not is_failure(flow, parent, record)):
+        return IndexSet.span(0, total)
+    return done.final if flow.steps[parent].spec.continue_on_failure else done.succeeded
 
 
 def _free(draft: Draft, step: CompiledStep, tasks: Tasks) -> int:

@@ -16,6 +16,7 @@ from jobflows.engine.ledger import Instant, Ledger, Reason, StepPhase, StepRecor
 from jobflows.engine.observations import Attempt, AttemptState, Observations
 from jobflows.engine.plan import Waits
 from jobflows.engine.planner import plan
+from jobflows.engine.task_waits import TaskWait, task_waits
 from jobflows.engine.times import rfc3339
 
 MOST_NAMES = 3
@@ -27,7 +28,8 @@ class Explanation:
     """Where one step is and why. An empty reason: it runs, and nothing is in its way.
 
     `blocked_by` are the steps that it waits for, or whose failure it was skipped for. `until` is
-    when time alone will move it.
+    when time alone will move it. Of an array that runs, `tasks` says why those wait that have not
+    begun.
     """
 
     step: str
@@ -36,6 +38,7 @@ class Explanation:
     message: str = ""
     blocked_by: tuple[str, ...] = ()
     until: Instant | None = None
+    tasks: tuple[TaskWait, ...] = ()
 
 
 def explain(
@@ -68,9 +71,10 @@ class _Case:
             case StepPhase.PENDING:
                 return self._pending(i, record)
             case StepPhase.RUNNING:
-                return self._running(i, record)
+                said = self._running(i, record)
+                return replace(said, tasks=self._tasks(i)) if record.is_open else said
             case StepPhase.PENDING_APPROVAL:
-                timeout = self.flow.steps[i].spec.timeout_seconds
+                timeout = self.flow.steps[i].timeout
                 until = record.started + timeout if timeout and record.started else None
                 return self._as_written(i, until=until)
             case StepPhase.SKIPPED if record.reason == Reason.DEPENDENCY_FAILED:
@@ -92,6 +96,18 @@ class _Case:
         if newest.state is AttemptState.STOPPING:
             return self._answer(i, Reason.STOPPING, newest.message)
         return self._answer(i, newest.reason, newest.message)
+
+    def _tasks(self, i: int) -> tuple[TaskWait, ...]:
+        shut = self._gate(i) or self._limit(i, None)
+        waits = task_waits(
+            self.flow,
+            self.records,
+            i,
+            self.now,
+            seen=self.seen.attempts.get(i, ()),
+            shut=(shut.reason, shut.message) if shut else None,
+        )
+        return tuple(waits)
 
     def _pending(self, i: int, record: StepRecord) -> Explanation:
         """The gates before a start, outermost last: it is the nearest one that people ask for."""

@@ -13,7 +13,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import Enum
 
-from jobflows.api.policy import Backoff, PodFailureRule, RetryPolicy
+from jobflows.api.policy import Backoff, OnDisruption, OwnLimit, PodFailureRule, RetryPolicy
 from jobflows.engine.flow import CompiledFlow, CompiledStep
 from jobflows.engine.ledger import Reason, Spent
 from jobflows.engine.observations import Attempt, Cause
@@ -68,7 +68,7 @@ def judge(
     if rule is not None:
         return _fail(reason, f"podFailurePolicy FailJob: {attempt.message}", spent)
     used = spent.on(attempt.cause)
-    if used >= _limit(step.retry, attempt.cause):
+    if used >= budget(step.retry, attempt.cause):
         after = f" (after {used} retries)" if used else ""
         return _fail(reason, attempt.message + after, spent)
     if _is_used_up(flow, step, flow_retries):
@@ -83,9 +83,13 @@ def judge(
     )
 
 
-def _limit(retry: RetryPolicy, cause: Cause) -> int:
-    """Retries of a step for one cause."""
-    own = {Cause.OUT_OF_MEMORY: retry.on_out_of_memory, Cause.TIMEOUT: retry.on_timeout}
+def budget(retry: RetryPolicy, cause: Cause) -> int:
+    """How many more attempts a step has after failures for one cause."""
+    own: dict[Cause, OwnLimit | OnDisruption] = {
+        Cause.OUT_OF_MEMORY: retry.on_out_of_memory,
+        Cause.TIMEOUT: retry.on_timeout,
+        Cause.DISRUPTION: retry.on_disruption,
+    }
     limit = own[cause].limit if cause in own else None
     return retry.limit if limit is None else limit
 
@@ -113,7 +117,7 @@ def _give_up(flow: CompiledFlow, attempt: Attempt, spent: Spent) -> Judgement:
 def _judge_loss(
     flow: CompiledFlow, step: CompiledStep, spent: Spent, attempt: Attempt
 ) -> Judgement:
-    limit = step.retry.on_disruption.limit
+    limit = budget(step.retry, attempt.cause)
     if spent.losses >= limit:
         return Judgement(
             verdict=Verdict.FAIL,

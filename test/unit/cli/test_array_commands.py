@@ -1,7 +1,8 @@
-"""Commands about arrays: whose logs are printed."""
+"""Commands about arrays: whose logs are printed, which tasks wait for what, what they used up."""
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 from cluster_suite.flows import flow, step
@@ -42,3 +43,55 @@ def test_an_array_of_many_tasks_asks_which_log_is_wanted(served: Served) -> None
     assert refused.exit_code == 1
     assert "step fit has the logs of 101 tasks; choose one by --task N" in refused.stderr
     assert jobflow("logs", "f", "fit", "--task", "100").stdout == "last\n"
+
+
+def test_explain_shows_each_budget_that_was_touched(served: Served) -> None:
+    policy = {"limit": 5, "onOutOfMemory": {"limit": 2}, "onDisruption": {"limit": 9}}
+    spent = {"retryCount": 4, "outOfMemoryCount": 1, "timeoutCount": 2, "lostCount": 3}
+    add(
+        served,
+        flow("f", step("a", retryPolicy=policy), step("b", retryPolicy=policy)),
+        a={"phase": "Running", "attempt": 11, **spent},
+        b={"phase": "Running", "attempt": 1},
+    )
+    lines = [line.split(maxsplit=1) for line in jobflow("explain", "f", "a").stdout.splitlines()]
+    assert lines[1:] == [
+        ["retries", "4 of 5"],
+        ["outOfMemory", "1 of 2"],
+        ["timeouts", "2 of 5"],
+        ["losses", "3 of 9"],
+    ]
+    assert jobflow("explain", "f", "b").stdout.splitlines()[1:] == ["retries  0 of 5"]
+
+
+def test_explain_names_the_tasks_that_wait_and_what_they_have_used_up(served: Served) -> None:
+    a = step("a", array={"count": 6})
+    policy = {"limit": 2, "onDisruption": {"limit": 9}}
+    b = step("b", "a", array={"count": 6, "dependencyMode": "Index"}, retryPolicy=policy)
+    later = "2099-01-01T00:00:00Z"
+    half = {"total": 6, "succeeded": "0-2", "running": [{"attempt": 1, "tasks": "3-5"}]}
+    retried = {"tasks": "1", "retryCount": 1, "lostCount": 2, "nextRetryTime": later}
+    rest = {"total": 6, "running": [{"attempt": 1, "tasks": "0,2"}], "retried": [retried]}
+    add(
+        served,
+        flow("f", a, b),
+        a={"phase": "Running", "attempt": 1, "tasks": half},
+        b={"phase": "Running", "attempt": 1, "tasks": rest},
+    )
+    running = {"phase": "Running"}
+    add_job(served, "f", "a", tasks="0-5", pods=(running,) * 6)
+    add_job(served, "f", "b", tasks="0-2", pods=(running,) * 3)
+    words = "each waits for the task of a with its index"
+    lines = [" ".join(line.split()) for line in jobflow("explain", "f").stdout.splitlines()]
+    assert f"tasks 3-5 (3) Pending WaitingForSteps {words}" in lines
+    assert f"task 1 Pending BackingOff tried again at {later}" in lines
+    story = jobflow("explain", "f", "b").stdout.splitlines()
+    assert f"tasks 3-5 (3) WaitingForSteps: {words}" in story
+    assert "task 1 tried again: retries 1 of 2, losses 2 of 9" in story
+    document = json.loads(jobflow("explain", "f", "b", "-o", "json").stdout)
+    assert document["tasks"][0] == {
+        "indexes": "3-5",
+        "reason": "WaitingForSteps",
+        "message": words,
+        "blockedBy": ["a"],
+    }
