@@ -41,6 +41,8 @@ class FlowState:
     """What its tasks spent their time on."""
     stop_ignored: str = ""
     """Value of the stop annotation that means nothing, and that has been reported."""
+    mends_told: set[str] = field(default_factory=set)
+    """What somebody should put right about limits, and has been told."""
     invalid_generation: int = -1
     """Generation whose problems have been reported."""
     status_cost: float = 0.0

@@ -155,6 +155,7 @@ class Reconciler:
         self._census.move(flow, before, answer.ledger, now)
         for event in answer.events:
             self._announce(state, event)
+        self._tell_mends(state, answer)
         resumed = answer.ledger.resume.run != before.resume.run
         ended = answer.ledger.phase.terminal and (resumed or not before.phase.terminal)
         if answer.ledger != state.ledger_on_record:
@@ -269,6 +270,13 @@ class Reconciler:
             words = f"annotation {STOP_ANNOTATION}: {unknown[:64]!r} is ignored; write {STOP_WORDS}"
             self._announce(state, Event("StopIgnored", words, warning=True))
         state.stop_ignored = unknown
+
+    def _tell_mends(self, state: FlowState, answer: Plan) -> None:
+        """Say once of a limit that it is not what the flow states."""
+        mends = {waiting.mend for waiting in answer.waits.steps.values() if waiting.mend}
+        for words in sorted(mends - state.mends_told):
+            self._announce(state, Event("LockLimitLowered", words, warning=True))
+        state.mends_told |= mends
 
     def _announce(self, state: FlowState, event: Event) -> None:
         record = state.record

@@ -136,9 +136,19 @@ class Room:
         for name, limit in step.locks.items():
             use = self._locks.get(name)
             if use is not None and use.taken + more > min(limit, use.limit):
-                lower = f", and others state {use.limit}" if use.limit < limit else ""
-                return Waiting(Reason.LOCK, f"waits for lock {name} of limit {limit}{lower}")
+                words = f"waits for lock {name} of limit {limit}"
+                if use.limit < limit:
+                    lower = f"{words}, and others state {use.limit}"
+                    return Waiting(Reason.LOCK, lower, _cut_wish(name, limit, use.limit))
+                return Waiting(Reason.LOCK, words)
         return None
+
+
+def _cut_wish(name: str, wish: int, limit: int) -> str:
+    return (
+        f"lock {name}: this flow states limit {wish}, others state {limit}, and the smaller "
+        "counts; write the same limit in all flows"
+    )
 
 
 def _live(draft: Draft) -> Iterator[Attempt]:

@@ -70,10 +70,14 @@ class Event:
 
 @dataclass(frozen=True, slots=True)
 class Waiting:
-    """Why a ready step waits. It says limits, not how far they are used up: words that stay."""
+    """Why a ready step waits. It says limits, not how far they are used up: words that stay.
+
+    `mend` is what somebody should put right about it, to be told once.
+    """
 
     reason: Reason
     message: str
+    mend: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@ import asyncio
 from typing import Any
 
 from cluster_suite.flows import Object, flow, runs, sim, step
+from model import kind_of
 from unit.controller.alive import Alive
 from unit.controller.stage import JOBS, Stage, play
 
@@ -136,6 +137,29 @@ def test_a_lock_comes_back_when_its_holder_vanishes() -> None:
         await stage.call("DELETE", f"{JOBS}/lost-a-1", {"propagationPolicy": "Background"})
         await stage.ended("next", seconds=60)
         assert stage.phase("next") == "Succeeded"
+
+    play(scenario)
+
+
+def test_a_flow_whose_wish_is_cut_by_the_smaller_limit_of_another_is_told_once() -> None:
+    words = (
+        "lock gpu: this flow states limit 3, others state 1, and the smaller counts; "
+        "write the same limit in all flows"
+    )
+
+    async def scenario(stage: Stage) -> None:
+        await stage.apply(flow("narrow", works("a", "gpu", limit=1, lasts="20s")))
+        await stage.until(lambda: len(stage.starts) == 1)
+        wide = [works(f"s{i}", "gpu", limit=3, lasts=f"{5 + i}s") for i in range(6)]
+        await stage.apply(flow("wide", *wide))
+        await stage.ended("narrow", "wide")
+        await asyncio.sleep(10)
+        said = stage.server.objects(kind_of("events"))
+        told = [e for e in said if e["reason"] == "LockLimitLowered"]
+        assert [(e["regarding"]["name"], e["type"], e["note"]) for e in told] == [
+            ("wide", "Warning", words)
+        ]
+        assert "series" not in told[0]
 
     play(scenario)
 
