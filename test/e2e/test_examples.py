@@ -136,7 +136,7 @@ def test_on_exit(kube: Kube) -> None:
     assert logs(kube, "on-exit", "tidy") == "tidied up after Succeeded"
 
 
-def test_array(kube: Kube) -> None:
+def test_scenario_10_array(kube: Kube) -> None:
     _apply(kube, "array")
     done = steps(kube.ends("array"))
     assert done["greet"]["tasks"]["succeeded"] == "0-2"
@@ -145,7 +145,7 @@ def test_array(kube: Kube) -> None:
     assert {"task 0: hello Ada", "task 1: hello Grace", "task 2: hello Katherine"} <= set(said)
 
 
-def test_elementwise(kube: Kube) -> None:
+def test_scenario_03_elementwise(kube: Kube) -> None:
     _apply(kube, "elementwise")
     done = steps(kube.ends("elementwise"))
     assert done["convert"]["tasks"] == {"total": 4, "summary": "4/4", "succeeded": "0-3"}
@@ -153,7 +153,7 @@ def test_elementwise(kube: Kube) -> None:
     assert {f"converted {name}" for name in ("north", "east", "south", "west")} <= set(said)
 
 
-def test_resume(kube: Kube) -> None:
+def test_scenario_20_resume(kube: Kube) -> None:
     _apply(kube, "resume")
     failed = kube.ends("resume", "Failed")
     assert "the database is down" in failed["message"]
@@ -174,7 +174,7 @@ def test_resume(kube: Kube) -> None:
     assert steps(status)["extract"]["attempt"] == 1
 
 
-def test_limits(kube: Kube) -> None:
+def test_scenario_19_limits(kube: Kube) -> None:
     _apply(kube, "limits")
     kube.ends("limits")
     times = spans(kube, "limits")

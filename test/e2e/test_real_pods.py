@@ -32,7 +32,9 @@ def test_a_chain(kube: Kube, capsys: pytest.CaptureFixture[str]) -> None:
     [({"executionPolicy": {"activeDeadlineSeconds": 4}}, "ActiveDeadlineExceeded"), ({}, "")],
     ids=["flow", "step"],
 )
-def test_a_deadline_ends_processes(kube: Kube, limit: dict[str, Any], reason: str) -> None:
+def test_scenario_18_a_deadline_ends_processes(
+    kube: Kube, limit: dict[str, Any], reason: str
+) -> None:
     mark = f"{kube.namespace}-process"
     hangs: dict[str, Any] = {"name": "a", "template": shell("sleep 100000; true", args=[mark])}
     hangs |= {} if limit else {"timeoutSeconds": 4}
@@ -46,7 +48,7 @@ def test_a_deadline_ends_processes(kube: Kube, limit: dict[str, Any], reason: st
     assert not is_running(mark)
 
 
-def test_a_process_that_takes_too_much_memory_is_called_oom_killed(kube: Kube) -> None:
+def test_scenario_13_a_process_that_takes_too_much_memory_is_called_oom_killed(kube: Kube) -> None:
     greedy = shell("", command=["tail", "/dev/zero"], resources={"limits": {"memory": "32Mi"}})
     kube.apply(flow("greedy", {"name": "a", "template": greedy}))
     done = steps(kube.ends("greedy", "Failed"))["a"]
