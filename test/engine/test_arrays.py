@@ -35,7 +35,7 @@ def test_an_array_of_a_hundred_thousand_needs_few_jobs_and_words() -> None:
     assert len(str(world.status)) < 1000
 
 
-def test_an_empty_array_is_done_at_once() -> None:
+def test_scenario_10_an_empty_array_is_done_at_once() -> None:
     world = ArrayWorld(flow(array("a", count=0), step("b", "a"))).run()
     assert world.record("a").phase is StepPhase.SUCCEEDED
     assert world.ledger.phase is FlowPhase.SUCCEEDED
@@ -94,7 +94,7 @@ def test_lost_tasks_do_not_eat_retries() -> None:
     assert world.times("a", 0) == 4
 
 
-def test_a_job_that_vanishes_costs_its_unfinished_tasks_one_loss() -> None:
+def test_scenario_23_a_job_that_vanishes_costs_its_unfinished_tasks_one_loss() -> None:
     def script(_step: str, task: int, _ran: int) -> tuple[End, float]:
         return "ok", 1.0 + task
 
@@ -128,7 +128,7 @@ def fork_and_join(**b: Any) -> Any:
     )
 
 
-def test_scenario_3_fork_join_each_follows_its_own() -> None:
+def test_scenario_03_fork_join_each_follows_its_own() -> None:
     world = ArrayWorld(fork_and_join(), inverse).run()
     assert world.ledger.phase is FlowPhase.SUCCEEDED
     for task in range(3):
@@ -137,7 +137,7 @@ def test_scenario_3_fork_join_each_follows_its_own() -> None:
     assert world.begun["d", 0][0] >= max(world.ended["c", task] for task in range(3))
 
 
-def test_scenario_4_fatal_branch_stops_only_what_follows_it() -> None:
+def test_scenario_04_fatal_branch_stops_only_what_follows_it() -> None:
     def script(step: str, task: int, ran: int) -> tuple[End, float]:
         return ("fail", 1.0) if (step, task) == ("b", 1) else inverse(step, task, ran)
 
@@ -149,7 +149,7 @@ def test_scenario_4_fatal_branch_stops_only_what_follows_it() -> None:
     assert (world.times("c", 1), world.times("d", 0)) == (0, 0)
 
 
-def test_scenario_5_retryable_branch() -> None:
+def test_scenario_05_retryable_branch() -> None:
     def script(step: str, task: int, ran: int) -> tuple[End, float]:
         return ("fail", 1.0) if (step, task, ran) == ("b", 1, 0) else inverse(step, task, ran)
 

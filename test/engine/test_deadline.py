@@ -8,7 +8,7 @@ from engine.world import World
 from jobflows.engine import FlowPhase, Reason
 
 
-def test_at_the_deadline_what_runs_is_stopped_and_the_rest_is_skipped() -> None:
+def test_scenario_18_at_the_deadline_what_runs_is_stopped_and_the_rest_is_skipped() -> None:
     late = flow(step("a"), step("b", "a"), step("c", "b"), activeDeadlineSeconds=10)
     world = World(late, b=hang()).finish()
 

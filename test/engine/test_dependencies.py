@@ -8,7 +8,7 @@ from engine.world import World
 from jobflows.engine import FlowPhase, Reason
 
 
-def test_a_chain_runs_in_order_one_after_the_other() -> None:
+def test_scenario_02_a_chain_runs_in_order_one_after_the_other() -> None:
     world = World(flow(step("c", "b"), step("b", "a"), step("a"))).finish()
 
     assert [name for name, _, _ in world.starts] == ["a", "b", "c"]

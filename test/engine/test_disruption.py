@@ -17,7 +17,7 @@ def test_a_lost_attempt_is_replaced_even_without_a_retry_policy() -> None:
     assert (world.record("a").retries, world.record("a").losses) == (0, 1)
 
 
-def test_a_job_that_vanished_is_a_lost_attempt() -> None:
+def test_scenario_23_a_job_that_vanished_is_a_lost_attempt() -> None:
     world = World(flow(step("a")), a=[vanish(), succeed()]).run(1)
     assert "flow-a-1 vanished before it had finished" in world.record("a").message
 

@@ -32,7 +32,7 @@ def test_scenario_17_fail_fast() -> None:
     assert world.elapsed == 10
 
 
-def test_scenario_4_fatal_branch_without_fail_fast() -> None:
+def test_scenario_04_fatal_branch_without_fail_fast() -> None:
     """A step that fails three times ends its branch only."""
     steps = [step("a")]
     for i in range(3):

@@ -8,7 +8,7 @@ from engine.world import World
 from jobflows.engine import FlowPhase, Reason, Spent, StepPhase
 
 
-def test_an_attempt_that_takes_too_long_is_stopped_and_has_failed() -> None:
+def test_scenario_18_an_attempt_that_takes_too_long_is_stopped_and_has_failed() -> None:
     world = World(flow(step("a", timeout=5), step("b", "a")), a=hang()).finish()
 
     assert world.elapsed == 5

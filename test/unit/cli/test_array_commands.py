@@ -12,7 +12,7 @@ from unit.cli.test_cluster_commands import add, add_job, jobflow, served
 __all__ = ["served"]  # the fixture
 
 
-def test_logs_of_an_array_are_those_of_each_task_from_the_batch_that_ran_it_last(
+def test_scenario_25_logs_of_an_array_are_those_of_each_task_from_the_batch_that_ran_it_last(
     served: Served,
 ) -> None:
     fit = step("fit", array={"count": 4})

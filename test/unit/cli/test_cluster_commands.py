@@ -152,7 +152,7 @@ def test_a_kueue_job_names_its_queue(served: Served) -> None:
     assert "it waits in the Kueue queue night" in said
 
 
-def test_explain_tells_the_whole_story_of_a_step(served: Served) -> None:
+def test_scenario_25_explain_tells_the_whole_story_of_a_step(served: Served) -> None:
     made = flow("etl", step("a"), step("load", "a"), step("x", "load"), step("y", "load"))
     said = {"phase": "Failed", "reason": "Error", "message": "container main exited with code 3"}
     add(served, made, "Failed", a="Succeeded", load=said | {"attempt": 1})

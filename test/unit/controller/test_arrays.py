@@ -75,7 +75,7 @@ def test_pods_of_arrays_are_not_watched() -> None:
     play(scenario)
 
 
-def test_failed_tasks_tell_why_and_go_out_again() -> None:
+def test_scenario_05_failed_tasks_tell_why_and_go_out_again() -> None:
     async def scenario(stage: Stage) -> None:
         await stage.apply(mixed())
         await stage.ended("f")

@@ -29,7 +29,9 @@ def _calls_and_writes() -> tuple[int, int]:
 
 @pytest.mark.parametrize("moment", ["before", "after"])
 @pytest.mark.parametrize("pause", [0.0, 5.0])
-def test_a_crash_at_any_call_loses_and_doubles_nothing(moment: str, pause: float) -> None:
+def test_scenario_23_a_crash_at_any_call_loses_and_doubles_nothing(
+    moment: str, pause: float
+) -> None:
     calls, writes = _calls_and_writes()
     for k in range(1, 1 + calls):
 

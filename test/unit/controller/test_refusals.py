@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import re
 from collections.abc import Callable
 
 import msgspec
 import pytest
 
-from cluster_suite.flows import chain, fan, flow, job, runs, sim, step
+from cluster_suite.flows import chain, fan, flow, job, retry, runs, sim, step
 from jobflows.cluster.transport import Request, Response
 from unit.controller.stage import JOBS, Object, Stage, play
 
@@ -197,5 +198,46 @@ def test_a_copy_of_a_job_with_all_its_labels_is_nobodys_attempt() -> None:
         assert stage.phase("f") == "Succeeded"
         assert stage.step("f", "a")["attempt"] == 1
         assert stage.job("copy") is not None
+
+    play(scenario)
+
+
+def sized(memory: str) -> Object:
+    """A flow whose second step asks for as much memory as its first one has found out."""
+    main = {"resources": {"requests": {"memory": "{{ parameters.memory }}"}}}
+    value = {"name": "memory", "valueFrom": {"jsonPath": "size:$.outputs.memory"}}
+    output = {"name": "memory", "valueFrom": {"jsonPath": "$.memory"}}
+    finds = sim(run_for="5s", message=json.dumps({"memory": memory}))
+    work = step("work", "size", inputs={"parameters": [value]}, retryPolicy=retry(3))
+    work["template"] = job(container=main)
+    return flow("f", step("size", pod=finds, outputs={"parameters": [output]}), work)
+
+
+def test_scenario_16_a_step_asks_for_the_memory_that_an_earlier_one_has_found_out() -> None:
+    async def scenario(stage: Stage) -> None:
+        await stage.apply(sized("300Mi"))
+        await asyncio.sleep(4)
+        assert stage.jobs() == ["f-size-1"]
+        await stage.ended("f")
+        assert stage.phase("f") == "Succeeded"
+        made = stage.job("f-work-1")
+        assert made is not None
+        (main,) = made["spec"]["template"]["spec"]["containers"]
+        assert main["resources"]["requests"] == {"memory": "300Mi"}
+
+    play(scenario)
+
+
+def test_scenario_16_what_is_no_amount_fails_the_step_at_once_and_says_why() -> None:
+    words = "Job in version v1 cannot be handled as a Job: quantities must match '^([+-]?[0-9.]+)'"
+
+    async def scenario(stage: Stage) -> None:
+        stage.gate = refusing = Refusing(lambda name: name == "f-work-1", 400, words)
+        await stage.apply(sized("lots"))
+        await stage.ended("f", seconds=30)
+        work = stage.step("f", "work")
+        assert (work["phase"], work["reason"]) == ("Failed", "JobRejected")
+        assert "quantities must match" in work["message"]
+        assert refusing.times == 1
 
     play(scenario)

@@ -85,7 +85,7 @@ def test_mappings_give_each_key_and_env_may_use_them() -> None:
 
 
 @pytest.mark.parametrize("position", range(6))
-def test_a_matrix_combines(position: int) -> None:
+def test_scenario_10_a_matrix_combines(position: int) -> None:
     matrix = {"y": ["a", "b", "c"], "x": [1, 2]}
     job = batch({"matrix": matrix}, "0-5", {"command": [*PRINT, "{{ task.x }}", "{{ task.y }}"]})
     x, y = divmod(position, 3)
