@@ -53,7 +53,8 @@ class Batch:
     tasks: IndexSet
     is_array: bool
     ends: dict[int, tuple[End, float]]
-    stopped: bool = False
+    gone_at: float | None = None
+    """When nothing is left of it, once it is stopped."""
 
     def seen(self, now: float) -> Attempt:
         done = {t: end for t, (end, at) in self.ends.items() if at <= now}
@@ -69,7 +70,7 @@ class Batch:
                 failures.append(TaskFailure(tasks=hit, cause=cause, message=kind))
         over = len(done) == len(self.tasks)
         state = AttemptState.RUNNING
-        if self.stopped:
+        if self.gone_at is not None:
             state = AttemptState.STOPPING
         elif over:
             state = AttemptState.FAILED if failures else AttemptState.SUCCEEDED
@@ -109,6 +110,12 @@ class ArrayWorld:
     shown: dict[int, tuple[Attempt, ...]] = field(default_factory=dict)
     fresh: bool = True
     resume: str = ""
+    stopping: float = 0.0
+    """How long a stopped batch and its tasks live on."""
+    lame: bool = False
+    """Whether the operator dies before it does anything."""
+    repeats: bool = False
+    """Whether somebody asked for tasks to run again that had succeeded."""
 
     def run(self, seconds: float = 10_000.0) -> ArrayWorld:
         """Until the flow has ended, or nothing more can happen."""
@@ -130,12 +137,17 @@ class ArrayWorld:
         raise AssertionError("plans without end at one moment")
 
     def next_moment(self) -> float | None:
-        ends = [at for b in self.batches.values() for _, at in b.ends.values() if at > self.now]
-        wake = self.last.wake_at
-        return min([*ends, *([wake] if wake is not None and wake > self.now else [])], default=None)
+        moments = [at for b in self.batches.values() for _, at in b.ends.values()]
+        moments += [b.gone_at for b in self.batches.values() if b.gone_at is not None]
+        if self.last.wake_at is not None:
+            moments.append(self.last.wake_at)
+        return min((at for at in moments if at > self.now), default=None)
 
     def plan(self) -> bool:
         """Look, plan and carry out; whether something was started."""
+        for key, gone in [(key, batch.gone_at) for key, batch in self.batches.items()]:
+            if gone is not None and gone <= self.now:
+                del self.batches[key]
         groups: dict[int, list[Attempt]] = {}
         for batch in sorted(self.batches.values(), key=lambda b: b.number):
             index = self.flow.graph.index[batch.step]
@@ -157,7 +169,7 @@ class ArrayWorld:
         self.ledger, self.last = answer.ledger, answer
         written = write_status(self.flow, self.ledger, self.now)
         self.status = json.loads(json.dumps(written))
-        for action in answer.actions:
+        for action in () if self.lame else answer.actions:
             if isinstance(action, StartAttempt):
                 self._start(action)
             elif isinstance(action, StopAttempt):
@@ -172,7 +184,7 @@ class ArrayWorld:
     def vanish(self, step: str, number: int) -> None:
         batch = self.batches.pop((step, number))
         for task, (_, at) in batch.ends.items():
-            if at > self.now:
+            if at >= self.now:  # one that ends at this moment was not seen to do so
                 self.ended.pop((step, task), None)
 
     def record(self, step: str) -> StepRecord:
@@ -200,6 +212,8 @@ class ArrayWorld:
         self.resources[name, action.number] = action.resources
         ends = {}
         for task in tasks:
+            done = self.ended.get((name, task))
+            assert self.repeats or done is None or done > self.now, "a task runs that succeeded"
             ran = self.times(name, task)
             self.begun.setdefault((name, task), []).append(self.now)
             end, seconds = self.script(name, task, ran)
@@ -221,7 +235,14 @@ class ArrayWorld:
 
     def _stop(self, action: StopAttempt) -> None:
         for key, batch in list(self.batches.items()):
-            if batch.seen(self.now).ref == action.attempt.ref:
+            if batch.seen(self.now).ref != action.attempt.ref or batch.gone_at is not None:
+                continue
+            batch.gone_at = self.now + self.stopping
+            for task, (_, at) in batch.ends.items():
+                if at > self.now:
+                    self.ended.pop((batch.step, task), None)
+                    batch.ends[task] = ("lost", batch.gone_at)
+            if not self.stopping:
                 del self.batches[key]
 
     def _check(self, seen: Observations, answer: Plan) -> None:

@@ -229,7 +229,7 @@ def test_a_resumed_array_repeats_only_the_tasks_that_failed() -> None:
 
 
 def test_an_array_that_is_named_in_a_resume_runs_as_a_whole() -> None:
-    world = ArrayWorld(flow(array("a", count=3), array("b", "a", count=2))).run()
+    world = ArrayWorld(flow(array("a", count=3), array("b", "a", count=2)), repeats=True).run()
     world.now += 10
     world.resume = '{"id": "1", "from": ["a"]}'
     world.run()

@@ -174,7 +174,7 @@ class RunningTasks(Model):
 
 
 class RetriedTasks(Model):
-    """Unfinished tasks that have failed before, and share how often."""
+    """Tasks that have failed before, have not succeeded since, and share how often."""
 
     tasks: str
     """Indexes, as ranges."""
@@ -226,7 +226,7 @@ class TaskStatus(Model):
         tuple[RetriedTasks, ...],
         Field(max_length=MAX_STEPS, json_schema_extra={"x-kubernetes-list-type": "atomic"}),
     ] = ()
-    """What unfinished tasks have behind them."""
+    """What tasks have behind them that have not succeeded; of an array that has ended only the resources that they had come to, with which a resume starts them."""  # noqa: E501 - one sentence of kubectl explain
 
 
 class StepStatus(Model):
@@ -291,6 +291,9 @@ class StepStatus(Model):
 
     tasks: TaskStatus | None = None
     """Where the tasks of an array stand."""
+
+    former_attempts: Count = 0
+    """Attempts of an array up to this number were ended by a cold resume; what still runs of them is stopped."""  # noqa: E501 - one sentence of kubectl explain
 
     outdated: Flag = False
     """Whether the step was edited after it had finished; a resume may name it in `from`."""

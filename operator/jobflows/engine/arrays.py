@@ -13,11 +13,11 @@ from jobflows.engine.allowance import more, retry_words
 from jobflows.engine.draft import Draft
 from jobflows.engine.failfast import is_failing_fast
 from jobflows.engine.failure import Verdict, judge
-from jobflows.engine.indexes import EMPTY, IndexSet
+from jobflows.engine.indexes import EMPTY, IndexSet, union
 from jobflows.engine.ledger import AttemptRef, Reason, StepPhase
 from jobflows.engine.observations import Attempt, AttemptState, Cause, TaskFailure
 from jobflows.engine.plan import StopAttempt
-from jobflows.engine.tasks import NEW, History, Tasks, union
+from jobflows.engine.tasks import NEW, History, Tasks
 
 HOPELESS = (Cause.REJECTED, Cause.CONFIGURATION)
 """What all tasks share, and another try cannot mend."""
@@ -35,8 +35,11 @@ _ON_RECORD = frozenset(
 def take_in_array(draft: Draft, i: int) -> None:
     """Bring the tasks of a running array up to what is seen of its batches."""
     attempts = draft.attempts(i)
+    stop_former(draft, i)
     in_order = True
     for attempt in attempts:
+        if attempt.number <= draft.records[i].former:
+            continue
         in_order = in_order and not _is_on_its_way(draft, i, attempt)
         _adopt_if_new(draft, i, attempt, in_order=in_order)
         if attempt.number in _tasks(draft, i).batches:
@@ -46,6 +49,13 @@ def take_in_array(draft: Draft, i: int) -> None:
         _lost(draft, i, number)
     words = [a.message for a in attempts if a.state is AttemptState.RUNNING and a.message]
     draft.update(i, message=words[-1] if words else _progress_words(draft, i))
+
+
+def stop_former(draft: Draft, i: int) -> None:
+    """Stop the batches that a cold resume has ended."""
+    for attempt in draft.attempts(i):
+        if attempt.number <= draft.records[i].former and attempt.state is AttemptState.RUNNING:
+            draft.actions.append(StopAttempt(attempt))
 
 
 def settle_arrays(draft: Draft) -> None:
@@ -58,7 +68,7 @@ def settle_arrays(draft: Draft) -> None:
             tasks = _tasks(draft, i)
             hopeless = _hopeless(draft, i) & tasks.waiting
             if hopeless:
-                histories = tasks.with_history(NEW, hopeless)
+                histories = tasks.ended(hopeless)
                 _change(draft, i, skipped=tasks.skipped | hopeless, histories=histories)
             _settle(draft, i)
 
@@ -127,8 +137,7 @@ def _adopt_if_new(draft: Draft, i: int, attempt: Attempt, *, in_order: bool) -> 
         if in_order and attempt.state in _ON_RECORD:
             _adopt(draft, i, attempt, attempt.tasks & tasks.waiting)
     elif attempt.state in (AttemptState.RUNNING, AttemptState.STOPPING):
-        said = union(failure.tasks for failure in attempt.failures) | attempt.succeeded
-        late = (attempt.tasks - said) & tasks.waiting
+        late = attempt.unfinished & tasks.waiting
         if late:
             _adopt(draft, i, attempt, late)
 
@@ -236,13 +245,15 @@ def _fail(draft: Draft, i: int, attempt: Attempt, failure: TaskFailure) -> None:
             words = f"{what}: {retry_words(step, verdict, failure.cause, after.resources)}"
             draft.event("StepRetry", words, i, warning=True)
             continue
-        histories = tasks.with_history(NEW, members)
         if verdict.verdict is Verdict.IGNORE:
+            histories = tasks.with_history(NEW, members)
             _change(draft, i, histories=histories, succeeded=tasks.succeeded | members)
         else:
-            _change(draft, i, histories=histories, failed=tasks.failed | members)
+            _change(draft, i, histories=tasks.ended(members), failed=tasks.failed | members)
             if failure.cause in HOPELESS:
-                _change(draft, i, skipped=tasks.skipped | _tasks(draft, i).waiting, histories={})
+                rest = _tasks(draft, i).waiting
+                histories = _tasks(draft, i).ended(rest)
+                _change(draft, i, skipped=tasks.skipped | rest, histories=histories)
             if not tasks.failed:
                 draft.update(i, message=f"{what}: {verdict.message}")
             draft.event(Reason.TASKS_FAILED, f"{what}: {verdict.message}", i, warning=True)
@@ -261,13 +272,12 @@ def _named(tasks: IndexSet) -> str:
 
 
 def occupied(draft: Draft, i: int) -> IndexSet:
-    """Tasks that an attempt has, or has been asked for and may get."""
-    asked = [
-        a.tasks
-        for a in draft.attempts(i)
-        if (a.is_live or a.counts) and a.number > draft.records[i].attempt
-    ]
-    return union([*_tasks(draft, i).batches.values(), *asked])
+    """Tasks that an attempt has, or has been asked for and may get, or has not let go of yet."""
+    record = draft.records[i]
+    alive = [a for a in draft.attempts(i) if a.is_live or a.counts]
+    asked = [a.tasks for a in alive if a.number > record.attempt]
+    former = [a.unfinished for a in alive if a.number <= record.former]
+    return union([*_tasks(draft, i).batches.values(), *asked, *former])
 
 
 def next_number(draft: Draft, i: int) -> int:

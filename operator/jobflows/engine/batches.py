@@ -116,6 +116,7 @@ def _ask_again(draft: Draft, step: CompiledStep, tasks: Tasks, room: Room) -> No
     """Ask once more, with the same tasks, for batches that were never answered."""
     for attempt in draft.attempts(step.index):
         lost = attempt.state is AttemptState.UNANSWERED and not room.is_over
+        lost = lost and attempt.number > draft.records[step.index].former
         if lost and room.refuses(step, again=True) is None:
             values = task_values(draft.flow, step, draft.records)
             parameters = resolve_inputs(draft.flow, step, draft.records)

@@ -12,6 +12,7 @@ from typing import Any
 
 from jobflows.engine.flow import CompiledFlow
 from jobflows.engine.frontier import Frontier, blocks_dependents
+from jobflows.engine.indexes import IndexSet
 from jobflows.engine.ledger import FRESH, Instant, Ledger, Reason, StepPhase, StepRecord
 from jobflows.engine.limits import Room, room_taken
 from jobflows.engine.observations import Attempt, AttemptState, Observations
@@ -181,7 +182,8 @@ class Draft:
         fields = {"finished": self.now, "retry_at": None, **changes}
         tasks = self.records[step].tasks
         if tasks is not None:
-            fields["tasks"] = replace(tasks, batches={}, histories={})
+            everything = IndexSet.span(0, tasks.total)
+            fields["tasks"] = replace(tasks, batches={}, histories=tasks.ended(everything))
         self.update(step, phase=phase, reason=reason, message=message, **fields)
         ttl = self.flow.steps[step].job_ttl
         if ttl is not None and any(attempt.was_created for attempt in self.attempts(step)):

@@ -110,3 +110,11 @@ class IndexSet:
 
 
 EMPTY = IndexSet()
+
+
+def union(sets: Iterable[IndexSet]) -> IndexSet:
+    """The union of any number of sets."""
+    bits = 0
+    for one in sets:
+        bits |= one.bits
+    return IndexSet(bits)

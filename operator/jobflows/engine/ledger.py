@@ -175,6 +175,10 @@ class StepRecord:
     tasks: Tasks | None = None
     """What is decided about each task of an array, once it is open."""
 
+    former: int = 0
+    """Attempts of an array up to this number were ended by a cold resume: what still runs of them
+    is stopped, and nothing of it counts."""
+
     outdated: bool = False
 
     @property

@@ -16,7 +16,6 @@ from jobflows.engine.flow import CompiledStep
 from jobflows.engine.ledger import Reason
 from jobflows.engine.observations import Attempt, LockUse
 from jobflows.engine.plan import Waiting
-from jobflows.engine.tasks import union
 
 if TYPE_CHECKING:
     from jobflows.engine.draft import Draft
@@ -28,8 +27,7 @@ def room_taken(attempt: Attempt) -> int:
         return 0
     if not attempt.tasks:
         return 1
-    failed = union(failure.tasks for failure in attempt.failures)
-    return len(attempt.tasks - attempt.succeeded - failed)
+    return len(attempt.unfinished)
 
 
 def lock_uses(attempts: Iterable[Attempt]) -> dict[str, LockUse]:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from jobflows.api.status import Cause
-from jobflows.engine.indexes import EMPTY, IndexSet
+from jobflows.engine.indexes import EMPTY, IndexSet, union
 from jobflows.engine.ledger import AttemptRef, FlowPhase, Instant
 
 __all__ = ["Attempt", "AttemptState", "Cause", "Observations", "Peer", "TaskFailure"]
@@ -72,6 +72,11 @@ class Attempt:
     """Whether nothing of it runs any more, while detail is still on its way."""
     locks: Mapping[str, int] = field(default_factory=dict)
     """The locks it holds while it counts, each with the limit that its step stated."""
+
+    @property
+    def unfinished(self) -> IndexSet:
+        """Of an array: the tasks of which no end is known."""
+        return self.tasks - self.succeeded - union(failure.tasks for failure in self.failures)
 
     @property
     def counts(self) -> bool:

@@ -9,12 +9,11 @@ from collections.abc import Sequence
 
 from jobflows.api import jsonpath
 from jobflows.api.array import ItemsError, TaskValues
+from jobflows.engine.array_resume import kept_tasks
 from jobflows.engine.arrays import take_in_array
 from jobflows.engine.draft import Draft
 from jobflows.engine.flow import CompiledFlow, CompiledStep
-from jobflows.engine.indexes import EMPTY, IndexSet
 from jobflows.engine.ledger import Reason, StepPhase, StepRecord
-from jobflows.engine.tasks import Tasks
 from jobflows.engine.values import step_document
 
 
@@ -30,9 +29,7 @@ def open_array(draft: Draft, step: CompiledStep) -> None:
         return
     draft.event(Reason.STARTED, f"{count} tasks", i)
     if count:
-        kept = draft.records[i].tasks  # of a run that is resumed
-        done = kept.succeeded & IndexSet.span(0, count) if kept is not None else EMPTY
-        draft.open_array(i, Tasks(total=count, succeeded=done))
+        draft.open_array(i, kept_tasks(draft.records[i].tasks, count))
         take_in_array(draft, i)  # an operator that died may have started it without saying so
     else:
         draft.finish(i, StepPhase.SUCCEEDED, Reason.COMPLETED, "no tasks", started=draft.now)

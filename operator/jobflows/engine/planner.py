@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from jobflows.engine.arrays import settle_arrays, take_in_array
+from jobflows.engine.arrays import settle_arrays, stop_former, take_in_array
 from jobflows.engine.attempts import take_in
 from jobflows.engine.batches import start_batches
 from jobflows.engine.concurrency import Admission, admit
@@ -126,8 +126,10 @@ def _take_in_changes(draft: Draft, due: set[int]) -> None:
     for i in steps:
         record = draft.records[i]
         if draft.flow.steps[i].is_array and not record.phase.terminal:
-            if record.is_open:  # else its batches are taken in when it is opened
+            if record.is_open:
                 take_in_array(draft, i)
+            else:  # its batches are taken in when it is opened
+                stop_former(draft, i)
         elif record.phase is not StepPhase.PENDING_APPROVAL:
             take_in(draft, i)
     if draft.seen.approvals or due or draft.look_at_all:

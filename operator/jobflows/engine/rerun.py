@@ -53,7 +53,7 @@ def choose(flow: CompiledFlow, ledger: Ledger, request: ResumeRequest) -> Rerun:
     if not again and not marked and ledger.phase is not ledger.phase.FAILED:
         raise ResumeError(f"nothing to resume: {_why_nothing(flow, ledger, request)}")
     if request.mode == "cold" and not names:
-        again |= {i for i, r in enumerate(ledger.steps) if _is_running(flow, i, r)}
+        again |= {i for i, r in enumerate(ledger.steps) if r.phase is StepPhase.RUNNING}
     repeated = again & _repeated(flow, request)
     return Rerun(frozenset(again), frozenset(repeated), frozenset(marked))
 
@@ -63,11 +63,6 @@ def _repeated(flow: CompiledFlow, request: ResumeRequest) -> set[int]:
     names = [*request.from_, *(n for n, phase in request.set_.items() if phase == "Pending")]
     tops = {flow.graph.index[name] for name in names}
     return tops | _below(flow, tops)
-
-
-def _is_running(flow: CompiledFlow, step: int, record: StepRecord) -> bool:
-    """Whether a cold resume starts it again; the batches of an array are left alone."""
-    return record.phase is StepPhase.RUNNING and not flow.steps[step].is_array
 
 
 def listed(names: Iterable[str]) -> str:
@@ -100,7 +95,7 @@ def _named(flow: CompiledFlow, ledger: Ledger, request: ResumeRequest) -> tuple[
     below = _below(flow, marked) - marked
     if not ledger.phase.terminal:
         _not_too_late(flow, records, below | _strictly_below(flow, again))
-        again = {i for i in again if _can_be_reset(flow, i, records[i], request)}
+        again = {i for i in again if _can_be_reset(records[i], request)}
     return again | {i for i in below if _is_open(flow, records, i)}, marked
 
 
@@ -129,12 +124,10 @@ def _strictly_below(flow: CompiledFlow, steps: set[int]) -> set[int]:
     return {i for i in steps if not steps.isdisjoint(flow.graph.parents[i])}
 
 
-def _can_be_reset(
-    flow: CompiledFlow, step: int, record: StepRecord, request: ResumeRequest
-) -> bool:
+def _can_be_reset(record: StepRecord, request: ResumeRequest) -> bool:
     """Whether a step of a flow that still runs has anything to be repeated."""
     cold = request.mode == "cold"
-    return record.phase.terminal or (cold and _is_running(flow, step, record))
+    return record.phase.terminal or (cold and record.phase is StepPhase.RUNNING)
 
 
 def _is_open(flow: CompiledFlow, records: Sequence[StepRecord], step: int) -> bool:
@@ -147,9 +140,14 @@ def _is_open(flow: CompiledFlow, records: Sequence[StepRecord], step: int) -> bo
         return blocks_dependents(flow, step, record)
     if record.phase is not StepPhase.FAILED:
         return False
-    children = flow.graph.children[step]
+    children = (records[child] for child in flow.graph.children[step])
+    return is_failure(flow, step, record) or not any(map(_has_results, children))
+
+
+def _has_results(record: StepRecord) -> bool:
+    """Whether something runs, or was done, that a resume keeps; of an array also single tasks."""
     went_on = (StepPhase.SUCCEEDED, StepPhase.RUNNING, StepPhase.PENDING_APPROVAL)
-    return is_failure(flow, step, record) or not any(records[c].phase in went_on for c in children)
+    return record.phase in went_on or bool(record.tasks and record.tasks.succeeded)
 
 
 def _added(ledger: Ledger) -> set[int]:

@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from jobflows.api.resume import ResumeError, ResumeRequest, read_request
+from jobflows.engine import array_resume
 from jobflows.engine.edits import IGNORED
 from jobflows.engine.flow import CompiledFlow
 from jobflows.engine.indexes import IndexSet
@@ -78,12 +79,19 @@ def resume(
         event = Event(REFUSED, str(error), warning=True)
         return Resumption(replace(ledger, resume=known), (event,), accepted=False)
     records = list(ledger.steps)
+    cold = request.mode == "cold"
     for i in rerun.again:
-        attempts = seen.attempts.get(i, ())
-        if flow.steps[i].is_array:
-            records[i] = _array_again(records[i], attempts, repeated=i in rerun.repeated)
+        step, attempts = flow.steps[i], seen.attempts.get(i, ())
+        if step.is_array:
+            repeated, may_fail = i in rerun.repeated, step.spec.continue_on_failure
+            records[i] = array_resume.again(
+                records[i], attempts, cold=cold, repeated=repeated, may_fail=may_fail
+            )
         else:
             records[i] = _again(records[i], attempts, request, now)
+    arrays = [i for i in flow.graph.order if i in rerun.again and flow.steps[i].is_array]
+    for i in arrays if not cold else ():
+        records[i] = array_resume.go_on(flow, i, records, seen.attempts.get(i, ()), now)
     if ledger.phase.terminal:
         for i in flow.handlers:
             records[i] = _used_up(records[i], seen.attempts.get(i, ()))
@@ -130,18 +138,6 @@ def _again(
             fresh, phase=StepPhase.RUNNING, started=now, attempt_started=since, job=newest.ref
         )
     return fresh
-
-
-def _array_again(record: StepRecord, attempts: Sequence[Attempt], *, repeated: bool) -> StepRecord:
-    """Tasks that succeeded are kept, unless the array is to be repeated as a whole.
-
-    Batches that still run are adopted when the array opens, in either mode.
-    """
-    tasks = record.tasks
-    kept = (
-        None if tasks is None or repeated else Tasks(total=tasks.total, succeeded=tasks.succeeded)
-    )
-    return replace(_used_up(record, attempts), tasks=kept)
 
 
 def _used_up(record: StepRecord, attempts: Sequence[Attempt]) -> StepRecord:

@@ -124,7 +124,7 @@ def _start(draft: Draft, i: int, room: Room) -> StartAttempt | Waiting | None:
     if record.retry_at is not None and record.retry_at > draft.now:
         return None
     attempts = draft.attempts(i)
-    if any(attempt.is_live for attempt in attempts):
+    if any(attempt.is_live for attempt in attempts) and not step.is_array:
         return None  # the attempt before is still on its way out
     again = any(attempt.state is AttemptState.UNANSWERED for attempt in attempts)
     if not step.is_manual:

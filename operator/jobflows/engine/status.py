@@ -240,6 +240,8 @@ def _write_step(name: str, record: StepRecord) -> dict[str, Any]:
         step["outputs"] = dict(record.outputs)
     if record.tasks is not None:
         step["tasks"] = write_tasks(record.tasks)
+    if record.former:
+        step["formerAttempts"] = record.former
     if record.outdated:
         step["outdated"] = True
     return step
@@ -283,5 +285,6 @@ def _read_step(step: Mapping[str, Any]) -> StepRecord:
         job=AttemptRef(job["name"], job.get("uid", "")) if job else None,
         outputs=step.get("outputs") or {},
         tasks=read_tasks(step["tasks"]) if step.get("tasks") else None,
+        former=step.get("formerAttempts", 0),
         outdated=step.get("outdated", False),
     )

@@ -6,11 +6,11 @@ place in a set; tasks with the same history share one entry.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from jobflows.engine.growth import UNGROWN, Grown
-from jobflows.engine.indexes import EMPTY, IndexSet
+from jobflows.engine.indexes import EMPTY, IndexSet, union
 from jobflows.engine.ledger import UNSPENT, Spent
 
 
@@ -35,8 +35,8 @@ class Tasks:
     """Each index below `total` is in `succeeded`, `failed`, `skipped`, in a batch, or waits.
 
     `batches` are live attempts by number, each with those of its tasks that are not done.
-    `histories` are sets of unfinished tasks by what they have behind them; a task without has
-    nothing behind it.
+    `histories` are sets of tasks that have not succeeded by what they have behind them; a task
+    without has nothing behind it. Of those that are final it is only what they had grown to.
     """
 
     total: int
@@ -73,17 +73,21 @@ class Tasks:
         new = tasks - union(members for _, members in found)
         return [*found, (NEW, new)] if new else found
 
+    def ended(self, tasks: IndexSet) -> Mapping[History, IndexSet]:
+        """The histories after `tasks` have ended, and not well: a resume starts with what they had.
+
+        What their failures have cost is forgotten, the resources that they have come to are not.
+        """
+        rest = {h: left for h, old in self.histories.items() if (left := old - tasks)}
+        for history, members in self.history_of(tasks):
+            if history.resources != UNGROWN:
+                grown = History(resources=history.resources)
+                rest[grown] = rest.get(grown, EMPTY) | members
+        return rest
+
     def with_history(self, history: History, tasks: IndexSet) -> Mapping[History, IndexSet]:
         """The histories after `tasks` have got `history`; NEW takes theirs away."""
         rest = {h: left for h, old in self.histories.items() if (left := old - tasks)}
         if history != NEW:
             rest[history] = rest.get(history, EMPTY) | tasks
         return rest
-
-
-def union(sets: Iterable[IndexSet]) -> IndexSet:
-    """The union of any number of sets."""
-    bits = 0
-    for one in sets:
-        bits |= one.bits
-    return IndexSet(bits)
