@@ -70,14 +70,11 @@ def cpu_seconds(root: Path = ROOT) -> float | None:
         return None
     quota_level = tightest[1]
     if quota_level.unified:
-        used = read_fields(quota_level.directory / "cpu.stat").get("usage_usec")
-        return None if used is None else used / 1e6
-    # Version 1 counts in a hierarchy of its own, where the group need not have the same place.
-    for level in levels("cpuacct", root):
-        nanoseconds = read_whole(level.directory / "cpuacct.usage")
-        if not level.unified and nanoseconds is not None:
-            return nanoseconds / 1e9
-    return None
+        microseconds = read_fields(quota_level.directory / "cpu.stat").get("usage_usec")
+        return None if microseconds is None else microseconds / 1e6
+    # … in version 1 only if both controllers are mounted as one: else it is of another group
+    nanoseconds = read_whole(quota_level.directory / "cpuacct.usage")
+    return None if nanoseconds is None else nanoseconds / 1e9
 
 
 def memory_limit(root: Path = ROOT) -> int | None:

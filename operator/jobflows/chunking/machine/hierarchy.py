@@ -10,6 +10,7 @@ often sees only its own part, as a bind mount or in a namespace, so the two path
     /kubepods/pod1/c1   /kubepods/pod1/c1      <mount>
     /                   /                      <mount>: a namespace, or no group at all
     /docker/c1          /                      <mount>, if it does not show /docker/c1
+    /                   /../..                 two below <mount>, where cgroup.procs has the process
 
 A group that the mount does not show is answered by what is shown of the groups above it: their
 limits hold for it too.
@@ -20,6 +21,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path, PurePosixPath
 
 from jobflows.chunking.machine.kernel_files import read
@@ -56,12 +58,13 @@ def levels(controller: str, root: Path) -> tuple[Level, ...]:
     A controller is in one version only, but which one is known only from the files that are there.
     So groups of version 1 come first, if it has the controller, then those of version 2.
     """
-    mounts = tuple(_mounts(read(root / "proc/self/mountinfo")))
+    # A later mount hides an earlier one at the same place.
+    mounts = {mount.point: mount for mount in _mounts(read(root / "proc/self/mountinfo"))}
     found: list[Level] = []
     for unified, group in _own_groups(read(root / "proc/self/cgroup"), controller):
         fitting = [
             mount
-            for mount in mounts
+            for mount in mounts.values()
             if mount.unified == unified and (unified or controller in mount.controllers)
         ]
         found.extend(_climb(fitting, group, root))
@@ -108,15 +111,30 @@ def _unescape(text: str) -> str:
 
 
 def _climb(mounts: list[_Mount], group: PurePosixPath, root: Path) -> list[Level]:
-    """Return the groups of the mount that shows the most of them."""
-    longest: list[Level] = []
-    for mount in mounts:
-        point = root / mount.point.relative_to("/")
-        inside = PurePosixPath()
-        if ".." not in group.parts and group.is_relative_to(mount.shown):
-            inside = group.relative_to(mount.shown)
-        places = [point / inside, *(point / above for above in inside.parents)]
-        seen = [Level(place, mount.unified) for place in places if place.is_dir()]
-        if len(seen) > len(longest):
-            longest = seen
-    return longest
+    """Return the groups of the mount that shows this one, and the most of those above it."""
+    found = (_seen(mount, group, root) for mount in mounts)
+    return max(found, key=lambda seen: (seen[0], len(seen[1])), default=(False, []))[1]
+
+
+def _seen(mount: _Mount, group: PurePosixPath, root: Path) -> tuple[bool, list[Level]]:
+    """Return whether a mount shows a group, and what it shows from there upwards."""
+    point = root / mount.point.relative_to("/")
+    inside = PurePosixPath()
+    shows = ".." not in group.parts and group.is_relative_to(mount.shown)
+    if shows:
+        inside = group.relative_to(mount.shown)
+    elif set(mount.shown.parts) == {"/", ".."}:
+        pid = read(root / "proc/self/stat").partition(" ")[0]
+        below = _search(point, len(mount.shown.parts) - 1, group.relative_to("/"), pid)
+        shows, inside = below is not None, below or inside
+    places = [point / inside, *(point / above for above in inside.parents)]
+    return shows, [Level(place, mount.unified) for place in places if place.is_dir()]
+
+
+@lru_cache(maxsize=16)
+def _search(point: Path, depth: int, group: PurePosixPath, pid: str) -> PurePosixPath | None:
+    """Find the process below a mount that begins above its namespace, which hides the names."""
+    for place in point.glob("/".join("*" * depth)):
+        if pid and pid in read(place / group / "cgroup.procs").split():
+            return PurePosixPath((place / group).relative_to(point))
+    return None

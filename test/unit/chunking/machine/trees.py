@@ -254,6 +254,46 @@ TREES: dict[str, Tree] = {
         },
         quota=6.0,
     ),
+    "a mount of the host in a namespace, which hides the names of the groups above": Tree(
+        v2(
+            "/inner",
+            "/../..",
+            {
+                "pods/other/inner/cgroup.procs": "1\n2\n",
+                "pods/other/inner/cpu.max": "100000 100000\n",
+                "pods/own/inner/cgroup.procs": "41\n42\n",
+                "pods/own/inner/cpu.max": "300000 100000\n",
+                "pods/own/cpu.max": "200000 100000\n",
+            },
+        )
+        | {"proc/self/stat": "42 (python) R 1 42 42"},
+        quota=2.0,
+    ),
+    "the same, where the process is nowhere to be found": Tree(
+        v2("/", "/..", {"own/cpu.max": "200000 100000\n", "cpu.max": "800000 100000\n"})
+        | {"proc/self/stat": "42 (python) R 1 42 42"},
+        quota=8.0,
+    ),
+    "a mount of the host, and one of the namespace": Tree(
+        v2("/", "/..", {"cpu.max": "800000 100000\n"})
+        | {
+            "proc/self/mountinfo": V2_MOUNT.format(shown="/..")
+            + "\n44 23 0:27 / /own/cgroup rw - cgroup2 cgroup rw\n",
+            "own/cgroup/cpu.max": "200000 100000\n",
+        },
+        quota=2.0,
+    ),
+    "a mount that hides another at the same place": Tree(
+        {
+            "proc/self/cgroup": "1:cpu:/job\n",
+            "proc/self/mountinfo": v1_mounts("/", "cpu") + v1_mounts("/job", "cpu"),
+            "sys/fs/cgroup/cpu/cpu.cfs_quota_us": "300000\n",
+            "sys/fs/cgroup/cpu/cpu.cfs_period_us": "100000\n",
+            "sys/fs/cgroup/cpu/job/cpu.cfs_quota_us": "100000\n",
+            "sys/fs/cgroup/cpu/job/cpu.cfs_period_us": "100000\n",
+        },
+        quota=3.0,
+    ),
     "no control groups": Tree(
         {
             "proc/self/cgroup": "",
