@@ -58,13 +58,12 @@ def levels(controller: str, root: Path) -> tuple[Level, ...]:
     A controller is in one version only, but which one is known only from the files that are there.
     So groups of version 1 come first, if it has the controller, then those of version 2.
     """
-    # A later mount hides an earlier one at the same place.
-    mounts = {mount.point: mount for mount in _mounts(read(root / "proc/self/mountinfo"))}
+    mounts = _mounts(read(root / "proc/self/mountinfo"))
     found: list[Level] = []
     for unified, group in _own_groups(read(root / "proc/self/cgroup"), controller):
         fitting = [
             mount
-            for mount in mounts.values()
+            for mount in mounts
             if mount.unified == unified and (unified or controller in mount.controllers)
         ]
         found.extend(_climb(fitting, group, root))
@@ -92,18 +91,23 @@ def _own_groups(text: str, controller: str) -> Iterator[tuple[bool, PurePosixPat
     yield from unified
 
 
-def _mounts(text: str) -> Iterator[_Mount]:
+@lru_cache(maxsize=4)  # asked for several times a second, and hardly ever another
+def _mounts(text: str) -> tuple[_Mount, ...]:
+    found: dict[PurePosixPath, _Mount] = {}
     for line in text.splitlines():
         before, _, after = line.partition(" - ")
         place, kind = before.split(" "), after.split(" ")
         if len(place) < 6 or kind[0] not in ("cgroup", "cgroup2"):
             continue
-        yield _Mount(
+        point = PurePosixPath(_unescape(place[4]))
+        # A later mount hides an earlier one at the same place.
+        found[point] = _Mount(
             shown=PurePosixPath(_unescape(place[3])),
-            point=PurePosixPath(_unescape(place[4])),
+            point=point,
             unified=kind[0] == "cgroup2",
             controllers=frozenset(kind[-1].split(",")),
         )
+    return tuple(found.values())
 
 
 def _unescape(text: str) -> str:

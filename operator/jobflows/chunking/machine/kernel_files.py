@@ -14,7 +14,8 @@ ROOT = Path("/")
 def read(path: Path) -> str:
     """Return the text of a file without blanks around it; empty if there is none."""
     try:
-        return path.read_text(encoding="utf-8", errors="replace").strip()
+        with open(path, "rb", buffering=0) as file:
+            return file.readall().decode(errors="replace").strip()
     except OSError:
         return ""
 
@@ -36,10 +37,10 @@ def read_fields(path: Path) -> dict[str, int]:
     """Return lines such as `nr_throttled 3` or `MemTotal: 1024 kB`, by name, in their own units."""
     found: dict[str, int] = {}
     for line in read(path).splitlines():
-        name, *values = line.split()
-        number = whole(values[0]) if values else None
+        words = line.split()
+        number = whole(words[1]) if len(words) > 1 else None
         if number is not None:
-            found[name.rstrip(":")] = number
+            found[words[0].rstrip(":")] = number
     return found
 
 
