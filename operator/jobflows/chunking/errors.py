@@ -43,6 +43,10 @@ class Halted(Exception):  # noqa: N818 - a state, not an error of anybody
     """The run was asked to end before its end; what was done has been delivered."""
 
 
+class WorkersLostError(RuntimeError):
+    """No worker lives long enough to begin an item."""
+
+
 def show(item: object) -> str:
     """An item in a message: its repr, cut; also when it has none."""
     try:

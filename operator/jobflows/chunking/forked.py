@@ -1,0 +1,74 @@
+"""Workers by fork: they have the function and the items already, so nothing is pickled for them."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable
+from typing import Any
+
+from jobflows.chunking.board import Board
+from jobflows.chunking.crew import Pipes
+from jobflows.chunking.supply import Supply
+from jobflows.chunking.worker import Worker, heed_no_signals, lifeline
+
+
+class Forked:
+    """Starts workers for `crew.Crew`."""
+
+    def __init__(
+        self,
+        function: Callable[[Any], Any],
+        supply: Supply,
+        board: Board,
+        *,
+        sharers: int,
+        claim_ns: int,
+    ) -> None:
+        self._function = function
+        self._supply = supply
+        self._board = board
+        self._sharers = sharers
+        self._claim_ns = claim_ns
+
+    def start(self, slot: int, pipes: Pipes, others: list[int]) -> int:
+        sys.stdout.flush()
+        sys.stderr.flush()
+        pid = os.fork()
+        if pid:
+            return pid
+        status = 1
+        try:
+            lifeline(pipes.life)
+            heed_no_signals()
+            for fd in others:
+                os.close(fd)
+            self._work(slot, pipes)
+            status = 0
+        except BaseException:  # noqa: BLE001 - nothing may return into the caller's code
+            sys.excepthook(*sys.exc_info())
+        finally:
+            _leave(status)
+        raise AssertionError
+
+    def ended(self, pid: int) -> int:
+        return os.waitpid(pid, 0)[1]
+
+    def _work(self, slot: int, pipes: Pipes) -> None:
+        Worker(
+            self._function,
+            self._supply.lane(slot, pipes.inbox, self._sharers),
+            self._board,
+            slot,
+            pipes.out,
+            claim_ns=self._claim_ns,
+        ).work()
+
+
+def _leave(status: int) -> None:
+    """End a worker, without what the caller's process would do at its end."""
+    try:
+        sys.stdout.flush()
+        sys.stderr.flush()
+    finally:
+        os._exit(status)

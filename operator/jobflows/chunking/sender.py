@@ -1,0 +1,54 @@
+"""The worker's end of the way to the collector."""
+
+from __future__ import annotations
+
+import os
+import pickle
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from jobflows.chunking.board import READ, Board
+from jobflows.chunking.errors import ItemError, show
+from jobflows.chunking.frames import BYE, HEADER, INLINE, RESULTS, Ring, Segment, inline
+
+
+class Sender:
+    """`index` says which item stands at a position, for results that cannot be sent."""
+
+    def __init__(self, board: Board, slot: int, out: int, index: Callable[[int], int]) -> None:
+        self._words = board.words
+        self._read = board.slot(slot) + READ
+        self._ring = Ring(board.ring(slot))
+        self._out = out
+        self._index = index
+
+    def send(self, segments: Sequence[Segment]) -> None:
+        """Hand results over; what cannot be pickled goes as an error of its item."""
+        try:
+            header = self._ring.put(RESULTS, segments, self._words[self._read])
+            parts = [header] if header else inline(RESULTS, segments)
+        except Exception:  # noqa: BLE001 - whatever a result's own pickling raises
+            parts = inline(RESULTS, [self._sendable(*segment) for segment in segments])
+        self._write(parts)
+
+    def bye(self) -> None:
+        """Say that all is sent, and that this worker goes of its own will."""
+        self._write([HEADER.pack(BYE, INLINE, 0, 0, 0)])
+
+    def _sendable(self, start: int, values: list[Any], failed: int) -> Segment:
+        tried = [self._tried(start + i, value) for i, value in enumerate(values)]
+        return start, tried, failed + sum(a is not b for a, b in zip(values, tried, strict=True))
+
+    def _tried(self, position: int, value: Any) -> Any:
+        try:
+            pickle.dumps(value, 5)
+        except Exception as error:  # noqa: BLE001 - whatever a result's own pickling raises
+            reason = f"its result cannot be sent from a worker: {error}"
+            return ItemError(self._index(position), show(value), "exception", reason)
+        return value
+
+    def _write(self, parts: Sequence[bytes | memoryview]) -> None:
+        for part in parts:
+            view = memoryview(part).cast("B")
+            while view:
+                view = view[os.write(self._out, view) :]

@@ -1,0 +1,127 @@
+"""Workers by forkserver or spawn: fresh interpreters, which are sent the function and the items.
+
+Needed where a fork is not safe, because other threads of the caller may hold locks that nobody
+would ever let go of in the copy.
+"""
+
+from __future__ import annotations
+
+import importlib
+import multiprocessing
+import pickle
+from collections.abc import Callable
+from multiprocessing import reduction
+from multiprocessing.context import ForkServerContext, SpawnContext
+from multiprocessing.process import BaseProcess
+from typing import Any
+
+from jobflows.chunking.board import Board
+from jobflows.chunking.crew import Pipes
+from jobflows.chunking.lane import PipeLane
+from jobflows.chunking.options import StartMethod
+from jobflows.chunking.worker import Worker, heed_no_signals, lifeline
+
+Context = ForkServerContext | SpawnContext
+
+
+class NotPortableError(TypeError):
+    """A function cannot be sent to another interpreter."""
+
+
+def portable(function: Callable[[Any], Any]) -> bytes:
+    """The function as bytes: by name, or with its code where cloudpickle is installed.
+
+    Raises `NotPortableError`.
+    """
+    try:
+        data = pickle.dumps(function, 5)
+        if not _is_mains(function):
+            return data
+    except Exception as error:  # noqa: BLE001 - pickling raises what it likes
+        data, trouble = b"", error
+    try:
+        code: bytes = importlib.import_module("cloudpickle").dumps(function, 5)
+    except ImportError:
+        if data:
+            return data
+        raise NotPortableError(
+            f"{function!r} cannot be sent to another interpreter ({trouble}): define it at the top "
+            "of a module, install cloudpickle, or set start_method='fork'"
+        ) from trouble
+    except Exception as error:
+        raise NotPortableError(f"{function!r} cannot be sent to another interpreter") from error
+    return code
+
+
+class Spawned:
+    """Starts workers for `crew.Crew`, all of which are fed."""
+
+    def __init__(
+        self, method: StartMethod, function: Callable[[Any], Any], board: Board, *, claim_ns: int
+    ) -> None:
+        context = multiprocessing.get_context(method)
+        assert isinstance(context, Context)
+        self._context = context
+        self._function = portable(function)
+        self._board = board
+        self._claim_ns = claim_ns
+        self._processes: dict[int, BaseProcess] = {}
+
+    def start(self, slot: int, pipes: Pipes, others: list[int]) -> int:  # noqa: ARG002 - none of
+        # the collector's descriptors reach a fresh interpreter
+        process = self._context.Process(
+            target=_be_worker,
+            args=(
+                self._function,
+                (_Descriptor(self._board.fd), self._board.slots, self._board.ring_bytes),
+                slot,
+                tuple(_Descriptor(fd) for fd in (pipes.out, pipes.inbox, pipes.life)),
+                self._claim_ns,
+            ),
+        )
+        process.start()
+        assert process.pid is not None
+        self._processes[process.pid] = process
+        return process.pid
+
+    def ended(self, pid: int) -> int:
+        process = self._processes.pop(pid)
+        process.join()
+        code = process.exitcode or 0
+        process.close()
+        return -code if code < 0 else code << 8
+
+
+class _Descriptor:
+    """A file descriptor that arrives in the worker as a number that is valid there."""
+
+    def __init__(self, fd: int) -> None:
+        self._fd = fd
+
+    def __reduce__(self) -> tuple[Callable[[Any], int], tuple[Any]]:
+        return _arrived, (reduction.DupFd(self._fd),)
+
+
+def _arrived(descriptor: Any) -> int:
+    fd: int = descriptor.detach()
+    return fd
+
+
+def _be_worker(
+    function: bytes,
+    shared: tuple[int, int, int],
+    slot: int,
+    pipes: tuple[int, int, int],
+    claim_ns: int,
+) -> None:
+    fd, slots, ring_bytes = shared
+    out, inbox, life = pipes
+    lifeline(life)
+    heed_no_signals()
+    board = Board(slots, ring_bytes, fd)
+    Worker(pickle.loads(function), PipeLane(inbox), board, slot, out, claim_ns=claim_ns).work()
+
+
+def _is_mains(function: Callable[[Any], Any]) -> bool:
+    """Whether it is found only in `__main__`, which a worker may not be able to import."""
+    return getattr(function, "__module__", None) == "__main__"
