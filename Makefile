@@ -5,12 +5,12 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.locked
+BENCH_STAMP := $(VENV)/.locked-bench
 MODE ?= sim
 NAME ?= dev
-ROUNDS ?= 4
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint types layers unit coverage test-cluster e2e bench \
+.PHONY: help setup demo test lint types layers unit coverage test-cluster e2e bench bench-chunking \
 	cluster-up cluster-down cluster-status crds docs golden format lock clean
 
 help: ## list the targets
@@ -57,8 +57,17 @@ test-cluster: setup ## flows on a real API server with simulated pods (Go, or CL
 e2e: setup ## every example on real pods (root, or CLUSTER=kind)
 	$(BIN)/python -m pytest test/e2e
 
+bench: ROUNDS ?= 4
 bench: setup ## the operator against a bare watch-and-create loop, as ratios (Go)
 	cd test && ../$(BIN)/python -m bench --rounds $(ROUNDS)
+
+bench-chunking: ROUNDS ?= 5
+bench-chunking: $(BENCH_STAMP) ## the chunking optimizer against its bound and its peers, as ratios
+	cd test && ../$(BIN)/python -m bench.chunking --rounds $(ROUNDS) $(ARGS)
+
+$(BENCH_STAMP): $(STAMP) requirements-bench.lock
+	@$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements-bench.lock
+	@touch $@
 
 cluster-up: ## start a cluster to play with: MODE=sim|real NAME=dev
 	@$(PYTHON) test/cluster up --mode $(MODE) --name $(NAME)
@@ -86,6 +95,8 @@ lock: setup ## resolve requirements.lock anew from pyproject.toml
 	$(BIN)/pip install --quiet uv
 	$(BIN)/uv pip compile --quiet --upgrade --universal --generate-hashes --extra dev --no-header \
 		--python-version 3.11 pyproject.toml -o requirements.lock
+	$(BIN)/uv pip compile --quiet --upgrade --universal --generate-hashes --group bench --no-header \
+		--python-version 3.11 --constraint requirements.lock -o requirements-bench.lock
 
 clean: ## remove what can be made again
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .coverage coverage.xml
