@@ -11,10 +11,10 @@ from dataclasses import dataclass
 
 from jobflows.engine.batches import may_follow
 from jobflows.engine.flow import CompiledFlow
-from jobflows.engine.indexes import IndexSet
+from jobflows.engine.indexes import IndexSet, union
 from jobflows.engine.ledger import Instant, Reason, StepRecord
 from jobflows.engine.observations import Attempt
-from jobflows.engine.tasks import Tasks, union
+from jobflows.engine.tasks import Tasks
 from jobflows.engine.times import rfc3339
 
 
