@@ -7,6 +7,7 @@ applied at once, in one namespace, and each test looks at its own.
 
 from collections.abc import Iterator
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,8 +15,9 @@ import pytest
 from cluster import Record
 from cluster_suite.flows import flow, retry
 from cluster_suite.kube import Kube, moment, phases, steps
-from cluster_suite.process import OperatorProcess
+from cluster_suite.process import OperatorProcess, write_kubeconfig
 from cluster_suite.session import fresh_namespace
+from cluster_suite.test_cli import Person
 from e2e.pods import Object, shell
 from jobflows.api.resume import RESUME_ANNOTATION
 from jobflows.engine.indexes import IndexSet
@@ -68,6 +70,7 @@ def sized() -> Object:
 def flows() -> list[Object]:
     """One flow a scenario."""
     late = f"[ {{{{ task.index }}}} = 0 ] || {FIRST}"
+    told = "echo task {{ task.index }} in {{ step.attempt }}; [ {{ task.index }} != 1 ]"
     says = 'echo \'{"memory": "lots"}\' > /dev/termination-log'
     output = {"parameters": [{"name": "memory", "valueFrom": {"jsonPath": "$.memory"}}]}
     waits = "while [ ! -e /tmp/go ]; do sleep 0.1; done"
@@ -81,7 +84,7 @@ def flows() -> list[Object]:
         ),
         flow(
             "fatal",
-            work("b", "[ {{ task.index }} != 1 ]", array={"count": 3}, retryPolicy=retry(2)),
+            work("b", told, array={"count": 3}, retryPolicy=retry(2)),
             work("c", "true", "b", array=FOLLOWS),
             work("d", "true", "c"),
         ),
@@ -241,3 +244,15 @@ def test_scenario_24_a_failed_step_that_is_marked_as_done_lets_those_below_run(k
     done = steps(kube.reaches("marked", "Succeeded", seconds=SECONDS))
     assert done["bad"]["reason"] == "MarkedSucceeded"
     assert (done["bad"]["attempt"], done["after"]["attempt"]) == (1, 1)
+
+
+def test_scenario_25_the_log_of_a_task_is_that_of_its_newest_attempt(
+    real: Record, kube: Kube, tmp_path: Path
+) -> None:
+    kube.ends("fatal", "Failed", seconds=SECONDS)
+    jobflow = Person(write_kubeconfig(real, "admin", tmp_path / "admin"), kube.namespace)
+    assert jobflow("logs", "fatal", "b", "--task", "1") == "task 1 in 3\n"
+    assert jobflow("logs", "fatal", "b", "--task", "1", "--attempt", "2") == "task 1 in 2\n"
+    lines = jobflow("logs", "fatal", "b").splitlines()
+    assert lines[1::2] == ["task 0 in 1", "task 1 in 3", "task 2 in 1"]
+    assert "1 of 3 tasks failed: task 1: " in jobflow("explain", "fatal", "b")
