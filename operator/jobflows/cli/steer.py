@@ -56,9 +56,8 @@ async def pause(cluster: "Cluster", flow: FlowName) -> None:
 
       jobflow pause etl
     """
-    loaded = await _unfinished(cluster, flow)
-    await cluster.patch(flow, spec={"suspend": True})
-    say(f"{flow}: " + ("paused already" if loaded.flow.suspend else "paused"))
+    was = await _suspend(cluster, flow, True)
+    say(f"{flow}: " + ("paused already" if was else "paused"))
 
 
 async def unpause(cluster: "Cluster", flow: FlowName) -> None:
@@ -71,9 +70,8 @@ async def unpause(cluster: "Cluster", flow: FlowName) -> None:
 
       jobflow unpause etl
     """
-    loaded = await _unfinished(cluster, flow)
-    await cluster.patch(flow, spec={"suspend": False})
-    say(f"{flow}: " + ("goes on" if loaded.flow.suspend else "was not paused"))
+    was = await _suspend(cluster, flow, False)
+    say(f"{flow}: " + ("goes on" if was else "was not paused"))
 
 
 async def stop(
@@ -142,6 +140,13 @@ async def set_parallelism(
 
     await cluster.edit(flow, change)
     say(f"{flow}: parallelism {number} for tasks of template {template}")
+
+
+async def _suspend(cluster: "Cluster", name: str, wanted: bool) -> bool:
+    """Set `spec.suspend` of a flow; returns what it was."""
+    loaded = await _unfinished(cluster, name)
+    await cluster.patch(name, spec={"suspend": wanted})
+    return loaded.flow.suspend
 
 
 async def _answer(cluster: "Cluster", flow: str, step: str, *, yes: bool) -> None:
