@@ -17,18 +17,15 @@ import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from bench.audit import AuditLog
 from bench.bare_loop import run_bare_loop
-from bench.operator_run import Process, operator, run_flows
-from bench.plane import apply_crd, fresh_namespace, kubeconfig_of, quiet
+from bench.operator_run import run_flows
+from bench.plane import connection, quiet
 from bench.shapes import SCENARIOS, Scenario
+from bench.site import Site, site
 from cluster import lifecycle
 from cluster.errors import ClusterError
 from cluster.record import Record
 from jobflows.cluster.http import AiohttpTransport
-from jobflows.cluster.login import Connection
-
-CRD = Path(__file__).resolve().parents[2] / "crds" / "workflow.kube-zen.io_jobflows.yaml"
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,29 +75,19 @@ def _options() -> argparse.Namespace:
 
 async def _bench(record: Record, options: argparse.Namespace, folder: Path) -> list[Measured]:
     loop_transport = AiohttpTransport(connection(record, "bench-loop"))
-    user_transport = AiohttpTransport(connection(record, "admin"))
     try:
-        await apply_crd(user_transport, CRD.read_text())
-        namespace = await fresh_namespace(user_transport)
-        kubeconfig = folder / "kubeconfig"
-        kubeconfig.write_text(kubeconfig_of(record, "operator"))
-        audit = AuditLog(Path(record.audit_log or ""))
-        with operator(str(kubeconfig), namespace, folder / "operator.log") as process:
-            warm_up = Scenario("warm-up", 1, lambda: {"a": []})
-            async with asyncio.timeout(30):
-                await run_flows(user_transport, warm_up, namespace, "warm-up")
-            bench = _Bench(loop_transport, user_transport, process, audit, namespace)
+        async with site(record, folder) as where:
+            bench = _Bench(loop_transport, where)
             results = []
             for scenario in SCENARIOS:
                 if options.only not in scenario.name:
                     continue
                 print(f"{scenario.name}: {scenario.steps} steps …", file=sys.stderr)
                 results.append(await bench.measure(scenario, options.rounds))
-            print(f"operator peak memory: {process.peak_mib():.0f} MiB", file=sys.stderr)
+            print(f"operator peak memory: {where.process.peak_mib():.0f} MiB", file=sys.stderr)
             return results
     finally:
         await loop_transport.close()
-        await user_transport.close()
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,10 +104,7 @@ class _Bench:
     """What a measurement needs, from first to last."""
 
     loop_transport: AiohttpTransport
-    user_transport: AiohttpTransport
-    process: Process
-    audit: AuditLog
-    namespace: str
+    site: Site
 
     async def measure(self, scenario: Scenario, rounds: int) -> Measured:
         """Run loop and operator in turn, each first in every other round, on a quiet cluster."""
@@ -152,17 +136,19 @@ class _Bench:
         )
 
     async def _loop(self, scenario: Scenario, run: str) -> float:
-        took = await run_bare_loop(self.loop_transport, scenario, self.namespace, f"loop-{run}")
-        await quiet(self.user_transport, self.namespace)
+        took = await run_bare_loop(
+            self.loop_transport, scenario, self.site.namespace, f"loop-{run}"
+        )
+        await quiet(self.site.user, self.site.namespace)
         return took
 
     async def _operator(self, scenario: Scenario, run: str) -> OperatorRun:
-        self.audit.writes("operator")
-        before = self.process.cpu_seconds()
-        took = await run_flows(self.user_transport, scenario, self.namespace, f"flow-{run}")
-        await quiet(self.user_transport, self.namespace)
-        cpu = self.process.cpu_seconds() - before
-        return OperatorRun(took, cpu, self.audit.writes("operator").total())
+        self.site.audit.writes("operator")
+        before = self.site.process.cpu_seconds()
+        took = await run_flows(self.site.user, scenario, self.site.namespace, f"flow-{run}")
+        await quiet(self.site.user, self.site.namespace)
+        cpu = self.site.process.cpu_seconds() - before
+        return OperatorRun(took, cpu, self.site.audit.writes("operator").total())
 
 
 def _print_table(results: list[Measured]) -> None:
@@ -170,11 +156,6 @@ def _print_table(results: list[Measured]) -> None:
     print("  ".join(f"{name:>20}" for name in names))
     for result in results:
         print("  ".join(f"{value!s:>20}" for value in asdict(result).values()))
-
-
-def connection(record: Record, client: str) -> Connection:
-    """How one client reaches the cluster."""
-    return Connection(server=record.server, ca_file=record.ca_file, token=record.tokens[client])
 
 
 if __name__ == "__main__":

@@ -17,16 +17,12 @@ from pathlib import Path
 
 import msgspec
 
-from bench.__main__ import CRD, connection
-from bench.audit import AuditLog
-from bench.operator_run import operator, run_flows
-from bench.plane import apply_crd, fresh_namespace, kubeconfig_of
-from bench.shapes import Scenario, pod_spec
+from bench.shapes import pod_spec
+from bench.site import site
 from cluster import lifecycle
 from cluster.errors import ClusterError
 from cluster.record import Record
 from jobflows.cluster.client import Client
-from jobflows.cluster.http import AiohttpTransport
 from jobflows.cluster.limiter import Limiter
 from jobflows.cluster.resources import JOBFLOWS
 
@@ -63,27 +59,15 @@ def main() -> int:
 
 
 async def _measure(record: Record, tasks: int, parallelism: int | None, folder: Path) -> None:
-    transport = AiohttpTransport(connection(record, "admin"))
-    try:
-        await apply_crd(transport, CRD.read_text())
-        namespace = await fresh_namespace(transport)
-        kubeconfig = folder / "kubeconfig"
-        kubeconfig.write_text(kubeconfig_of(record, "operator"))
-        audit = AuditLog(Path(record.audit_log or ""))
-        with operator(str(kubeconfig), namespace, folder / "operator.log") as process:
-            async with asyncio.timeout(30):
-                warm_up = Scenario("warm-up", 1, lambda: {"a": []})
-                await run_flows(transport, warm_up, namespace, "warm-up")
-            audit.writes("operator")
-            before, began = process.cpu_seconds(), time.monotonic()
-            client = Client(transport, Limiter(), rng=random.Random(0))
-            await client.create(JOBFLOWS, namespace, _flow(tasks, parallelism))
-            largest = await _watch_status(client, namespace)
-            cpu, took = process.cpu_seconds() - before, time.monotonic() - began
-            writes = audit.writes("operator")
-            peak = process.peak_mib()
-    finally:
-        await transport.close()
+    async with site(record, folder) as where:
+        where.audit.writes("operator")
+        before, began = where.process.cpu_seconds(), time.monotonic()
+        client = Client(where.user, Limiter(), rng=random.Random(0))
+        await client.create(JOBFLOWS, where.namespace, _flow(tasks, parallelism))
+        largest = await _watch_status(client, where.namespace)
+        cpu, took = where.process.cpu_seconds() - before, time.monotonic() - began
+        writes = where.audit.writes("operator")
+        peak = where.process.peak_mib()
     print(f"tasks                  {tasks}")
     print(f"makespan               {took:.0f} s ({tasks / took:.0f} tasks/s)")
     print(f"writes a task          {writes.total() / tasks:.4f}  {dict(writes)}")

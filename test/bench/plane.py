@@ -13,6 +13,7 @@ from cluster.record import Record
 from jobflows.cluster.client import Client
 from jobflows.cluster.errors import ApiError
 from jobflows.cluster.limiter import Limiter
+from jobflows.cluster.login import Connection
 from jobflows.cluster.resources import JOBFLOWS, JOBS, Resource
 from jobflows.cluster.transport import Transport
 
@@ -103,3 +104,8 @@ def kubeconfig_of(record: Record, client: str) -> str:
             "users": [{"name": client, "user": {"token": record.tokens[client]}}],
         }
     )
+
+
+def connection(record: Record, client: str) -> Connection:
+    """How one client reaches the cluster."""
+    return Connection(server=record.server, ca_file=record.ca_file, token=record.tokens[client])
