@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -97,14 +98,24 @@ def test_outputs_of_kept_steps_reach_the_steps_that_run_again() -> None:
     assert world.ledger.phase is FlowPhase.SUCCEEDED
 
 
-def test_retries_are_counted_anew_and_attempts_go_on() -> None:
-    world = World(flow(step("a", retries=1), backoffLimit=1), a=[fail()] * 3 + [succeed()]).finish()
-    assert (world.record("a").attempt, world.record("a").retries) == (2, 1)
+@pytest.mark.parametrize(
+    ("one", "end", "spent"),
+    [
+        (step("a", retries=1), fail(), Spent(retries=1)),
+        (step("a", losses=1), evicted(), Spent(losses=1)),
+    ],
+    ids=["retries", "losses"],
+)
+def test_each_budget_is_counted_anew_and_attempts_go_on(
+    one: dict[str, Any], end: Outcome, spent: Spent
+) -> None:
+    world = World(flow(one, backoffLimit=1), a=[end, end, end, succeed()]).finish()
+    assert (world.phases, world.record("a").attempt) == ({"a": "Failed"}, 2)
     world.ask(id="1")
     world.finish()
 
-    assert (world.record("a").attempt, world.record("a").retries) == (4, 1)
-    assert world.ledger.phase is FlowPhase.SUCCEEDED
+    assert (world.phases, world.record("a").attempt) == ({"a": "Succeeded"}, 4)
+    assert world.record("a").spent == spent
 
 
 def test_what_kept_steps_have_cost_is_not_charged_to_the_new_run() -> None:
@@ -133,17 +144,6 @@ def test_what_has_grown_is_kept_and_grows_on_with_a_budget_of_its_own() -> None:
     assert [asked.get("memory") for asked in world.asked("a")] == [None, "32Mi", "32Mi", "64Mi"]
     assert [failed.number for failed in world.record("a").failures] == [1, 2, 3]
     assert world.record("a").spent == Spent(out_of_memory=1)
-
-
-def test_losses_are_counted_anew() -> None:
-    world = World(flow(step("a", losses=1)), a=[evicted(), evicted(), evicted(), succeed()])
-    world.finish()
-    assert world.record("a").reason == Reason.DISRUPTION_LIMIT
-    world.ask(id="1")
-    world.finish()
-
-    assert world.phases == {"a": "Succeeded"}
-    assert (world.record("a").attempt, world.record("a").losses) == (4, 1)
 
 
 def test_the_deadline_counts_from_the_resume() -> None:

@@ -87,6 +87,21 @@ class Stage:
         life.task.cancel()
         await asyncio.wait([life.task])
 
+    def dies_at(self, call: int, moment: str, *, pause: float = 0.0) -> asyncio.Task[None]:
+        """Kill the operator before or after its call of this number, by `moment`.
+
+        The task starts the next one, `pause` seconds later.
+        """
+        self.life.line.last_words = (call, moment)
+
+        async def next_life() -> None:
+            await self.life.line.died.wait()
+            await self.crash()
+            await asyncio.sleep(pause)
+            self.start()
+
+        return asyncio.create_task(next_life())
+
     async def restart(self) -> None:
         await self.crash()
         self.start()

@@ -163,15 +163,7 @@ def test_a_crash_at_any_call_runs_no_task_twice(moment: str, pause: float) -> No
     for k in range(1, 1 + _calls()):
 
         async def scenario(stage: Stage, k: int = k) -> None:
-            stage.life.line.last_words = (k, moment)
-
-            async def next_life() -> None:
-                await stage.life.line.died.wait()
-                await stage.crash()
-                await asyncio.sleep(pause)
-                stage.start()
-
-            reborn = asyncio.create_task(next_life())
+            reborn = stage.dies_at(k, moment, pause=pause)
             await stage.apply(mixed())
             await stage.ended("f")
             await reborn

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from functools import cache
 
 import pytest
@@ -36,15 +35,7 @@ def test_scenario_23_a_crash_at_any_call_loses_and_doubles_nothing(
     for k in range(1, 1 + calls):
 
         async def scenario(stage: Stage, k: int = k) -> None:
-            stage.life.line.last_words = (k, moment)
-
-            async def next_life() -> None:
-                await stage.life.line.died.wait()
-                await stage.crash()
-                await asyncio.sleep(pause)
-                stage.start()
-
-            reborn = asyncio.create_task(next_life())
+            reborn = stage.dies_at(k, moment, pause=pause)
             await mixture.run(stage)
             await reborn
 

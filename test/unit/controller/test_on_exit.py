@@ -75,14 +75,7 @@ def test_a_crash_at_any_call_runs_each_handler_once(moment: str) -> None:
     for k in range(1, 1 + calls):
 
         async def scenario(stage: Stage, k: int = k) -> None:
-            stage.life.line.last_words = (k, moment)
-
-            async def next_life() -> None:
-                await stage.life.line.died.wait()
-                await stage.crash()
-                stage.start()
-
-            reborn = asyncio.create_task(next_life())
+            reborn = stage.dies_at(k, moment)
             await run(stage)
             reborn.cancel()
 

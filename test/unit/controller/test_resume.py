@@ -228,14 +228,7 @@ def test_a_crash_at_any_call_of_a_resumed_run_loses_and_doubles_nothing(moment: 
 
         async def scenario(stage: Stage, k: int = k) -> None:
             await _until_failed(stage)
-            stage.life.line.last_words = (k, moment)
-
-            async def next_life() -> None:
-                await stage.life.line.died.wait()
-                await stage.crash()
-                stage.start()
-
-            reborn = asyncio.create_task(next_life())
+            reborn = stage.dies_at(k, moment)
             await _failed_and_resumed(stage)
             reborn.cancel()
 
