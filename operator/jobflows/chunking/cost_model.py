@@ -9,13 +9,12 @@ which measures them. Nothing in `jobflows.chunking` chooses its workers by them.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 
 from jobflows.chunking.machine import topology
 from jobflows.chunking.machine.bandwidth import memory_bandwidth
 from jobflows.chunking.machine.cores import affinity, logical_cores
 from jobflows.chunking.machine.cores import physical_cores as count_physical_cores
-from jobflows.chunking.machine.kernel_files import ROOT
+from jobflows.chunking.machine.kernel_files import ROOT, Root
 
 MEMORY_PENALTY = 2.0
 """How many times longer an item takes whose data comes from memory, not from the shared cache.
@@ -78,7 +77,7 @@ class SystemTopology:
     numa_info: NumaInfo
 
 
-def detect_system_topology(physical_cores: int | None = None, root: Path = ROOT) -> SystemTopology:
+def detect_system_topology(physical_cores: int | None = None, root: Root = ROOT) -> SystemTopology:
     """Read caches and memory nodes. `physical_cores` are as many as there are, by default."""
     if physical_cores is not None and physical_cores < 1:
         raise ValueError(f"physical_cores is {physical_cores!r}: give 1 or more, or None")

@@ -10,12 +10,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from pathlib import Path
 from typing import get_args
 
 from jobflows.chunking.machine import cgroups, cores, load, memory
 from jobflows.chunking.machine.claim_cost import claim_cost
-from jobflows.chunking.machine.kernel_files import ROOT
+from jobflows.chunking.machine.kernel_files import ROOT, Root
 from jobflows.chunking.machine.start_cost import fork_cost, forkserver_cost, spawn_cost
 from jobflows.chunking.options import StartMethod
 
@@ -73,37 +72,37 @@ def measure_chunking_overhead() -> float:
     return claim_cost()
 
 
-def get_available_memory(root: Path = ROOT) -> int:
+def get_available_memory(root: Root = ROOT) -> int:
     """Return the bytes that may still be taken: by the limit of the container or by the machine."""
     return memory.available_memory(root)
 
 
-def get_memory_limit(root: Path = ROOT) -> int | None:
+def get_memory_limit(root: Root = ROOT) -> int | None:
     """Return the bytes that the control groups allow; None without a limit."""
     return cgroups.memory_limit(root)
 
 
-def get_memory_pressure(root: Path = ROOT) -> float:
+def get_memory_pressure(root: Root = ROOT) -> float:
     """Return the percent of memory in use, of the limit or of the machine, whichever is more."""
     return memory.memory_pressure(root)
 
 
-def get_physical_cores(root: Path = ROOT) -> int:
+def get_physical_cores(root: Root = ROOT) -> int:
     """Return the cores of the machine, whatever this process may use of them."""
     return cores.physical_cores(root)
 
 
-def get_logical_cores(root: Path = ROOT) -> int:
+def get_logical_cores(root: Root = ROOT) -> int:
     """Return the CPUs of the machine that are switched on: two a core, if it has two threads."""
     return cores.logical_cores(root)
 
 
-def get_usable_cores(root: Path = ROOT) -> int:
+def get_usable_cores(root: Root = ROOT) -> int:
     """Return the cores that the affinity and the CPU quota leave to this process; at least 1."""
     return cores.usable_cores(root)
 
 
-def get_cpu_quota(root: Path = ROOT) -> float | None:
+def get_cpu_quota(root: Root = ROOT) -> float | None:
     """Return how many cores' worth of time the control groups allow; None without a quota."""
     return cgroups.cpu_quota(root)
 

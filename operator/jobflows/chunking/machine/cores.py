@@ -10,15 +10,14 @@ from __future__ import annotations
 import math
 import os
 from collections.abc import Collection
-from pathlib import Path
 
 from jobflows.chunking.machine.cgroups import cpu_quota
-from jobflows.chunking.machine.kernel_files import ROOT, read, read_cpus
+from jobflows.chunking.machine.kernel_files import ROOT, Root, read, read_cpus
 
 _CPUS = "sys/devices/system/cpu"
 
 
-def usable_cores(root: Path = ROOT) -> int:
+def usable_cores(root: Root = ROOT) -> int:
     """Return how many threads of this process can compute at the same time; at least 1."""
     return bounded(len(affinity()), cpu_quota(root))
 
@@ -39,29 +38,29 @@ def affinity() -> frozenset[int]:
         return frozenset(range(os.cpu_count() or 1))
 
 
-def logical_cores(root: Path = ROOT) -> int:
+def logical_cores(root: Root = ROOT) -> int:
     """Return how many CPUs of the machine are switched on."""
-    return len(read_cpus(root / _CPUS / "online")) or os.cpu_count() or 1
+    return len(read_cpus(f"{root}/{_CPUS}/online")) or os.cpu_count() or 1
 
 
-def physical_cores(root: Path = ROOT, among: Collection[int] | None = None) -> int:
+def physical_cores(root: Root = ROOT, among: Collection[int] | None = None) -> int:
     """Return how many cores the machine has, or the CPUs with the numbers `among` belong to.
 
     Logical cores where the system does not tell which of them share a core.
     """
-    online = read_cpus(root / _CPUS / "online")
+    online = read_cpus(f"{root}/{_CPUS}/online")
     wanted = [cpu for cpu in online if among is None or cpu in among]
-    siblings = {_siblings(root / _CPUS / f"cpu{cpu}" / "topology") for cpu in wanted}
+    siblings = {_siblings(f"{root}/{_CPUS}/cpu{cpu}/topology") for cpu in wanted}
     if siblings and "" not in siblings:
         return len(siblings)
-    listed = _listed(read(root / "proc/cpuinfo"), among)
+    listed = _listed(read(f"{root}/proc/cpuinfo"), among)
     if listed:
         return listed
     return len(among) if among else logical_cores(root)
 
 
-def _siblings(topology: Path) -> str:
-    return read(topology / "core_cpus_list") or read(topology / "thread_siblings_list")
+def _siblings(topology: str) -> str:
+    return read(f"{topology}/core_cpus_list") or read(f"{topology}/thread_siblings_list")
 
 
 def _listed(text: str, among: Collection[int] | None) -> int:

@@ -6,18 +6,31 @@ answer a read with ENODEV or EOPNOTSUPP. None of it is an error here: such a fil
 
 from __future__ import annotations
 
-from pathlib import Path
+import os
 
-ROOT = Path("/")
+Root = str | os.PathLike[str]
+"""Where a file system begins."""
+
+ROOT: Root = ""
+"""This machine's. Paths are strings, since `pathlib` doubles the time of looking and of importing;
+some of it is looked at ten times a second."""
 
 
-def read(path: Path) -> str:
+def read(path: str) -> str:
     """Return the text of a file without blanks around it; empty if there is none."""
     try:
         with open(path, "rb", buffering=0) as file:
             return file.readall().decode(errors="replace").strip()
-    except OSError:
+    except (OSError, ValueError):  # ValueError: such a name cannot be
         return ""
+
+
+def listed(directory: str) -> list[str]:
+    """Return the names in a directory; none if there is no such directory."""
+    try:
+        return sorted(os.listdir(directory))
+    except (OSError, ValueError):
+        return []
 
 
 def whole(text: str) -> int | None:
@@ -28,12 +41,12 @@ def whole(text: str) -> int | None:
         return None
 
 
-def read_whole(path: Path) -> int | None:
+def read_whole(path: str) -> int | None:
     """Return the number in a file; None if there is none."""
     return whole(read(path))
 
 
-def read_fields(path: Path) -> dict[str, int]:
+def read_fields(path: str) -> dict[str, int]:
     """Return lines such as `nr_throttled 3` or `MemTotal: 1024 kB`, by name, in their own units."""
     found: dict[str, int] = {}
     for line in read(path).splitlines():
@@ -44,7 +57,7 @@ def read_fields(path: Path) -> dict[str, int]:
     return found
 
 
-def read_cpus(path: Path) -> tuple[int, ...]:
+def read_cpus(path: str) -> tuple[int, ...]:
     """Return the numbers of a list such as `0-3,8`; empty if the file has none."""
     cpus: list[int] = []
     for part in read(path).split(","):
@@ -56,7 +69,7 @@ def read_cpus(path: Path) -> tuple[int, ...]:
     return tuple(cpus)
 
 
-def read_size(path: Path) -> int:
+def read_size(path: str) -> int:
     """Return bytes of a size such as `32K` or `8M`; 0 if the file has none."""
     text = read(path)
     number = whole(text.rstrip("KMG"))

@@ -9,13 +9,12 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Literal
 
 from jobflows.chunking.machine.cgroups import cpu_quota, cpu_seconds
 from jobflows.chunking.machine.cores import logical_cores
 from jobflows.chunking.machine.hierarchy import own_unified
-from jobflows.chunking.machine.kernel_files import ROOT, read
+from jobflows.chunking.machine.kernel_files import ROOT, Root, read
 
 SHORTEST = 0.1
 """Seconds between two looks. Ticks last 10 ms, so anything shorter would be guessing."""
@@ -56,7 +55,7 @@ class Pressure:
 class LoadMeter:
     """Compares the counters now with those of the last look."""
 
-    def __init__(self, root: Path = ROOT) -> None:
+    def __init__(self, root: Root = ROOT) -> None:
         self._root = root
         self._last: Look | None = None
         self._percent: float | None = None
@@ -83,9 +82,9 @@ def cpu_load() -> float:
     return _METER.percent(time.monotonic())
 
 
-def look_at(now: float, root: Path = ROOT) -> Look:
+def look_at(now: float, root: Root = ROOT) -> Look:
     """Read the counters."""
-    words = read(root / "proc/stat").partition("\n")[0].split()
+    words = read(f"{root}/proc/stat").partition("\n")[0].split()
     ticks = [int(word) for word in words[1:] if word.isdecimal()][:_GUEST]
     idle = sum(ticks[field] for field in _IDLE if field < len(ticks))
     quota = cpu_quota(root)
@@ -104,23 +103,23 @@ def busy_percent(before: Look, after: Look) -> float:
     return 100 * min(1.0, max(shares))
 
 
-def minute_percent(root: Path = ROOT) -> float:
+def minute_percent(root: Root = ROOT) -> float:
     """Return the load average of the last minute, as percent of the logical cores, at most 100.
 
     It also counts what waits for a disk, and cores beyond a quota: a first guess.
     """
     try:
-        average = float(read(root / "proc/loadavg").split()[0])
+        average = float(read(f"{root}/proc/loadavg").split()[0])
     except (IndexError, ValueError):
         return 0.0
     return 100 * min(1.0, max(0.0, average) / logical_cores(root))
 
 
-def pressure(resource: Literal["cpu", "memory", "io"], root: Path = ROOT) -> Pressure | None:
+def pressure(resource: Literal["cpu", "memory", "io"], root: Root = ROOT) -> Pressure | None:
     """Return the time lost of this process's group, else of the machine; None if not counted."""
     group = own_unified(root)
-    places = [] if group is None else [group / f"{resource}.pressure"]
-    for place in (*places, root / "proc/pressure" / resource):
+    places = [] if group is None else [f"{group}/{resource}.pressure"]
+    for place in (*places, f"{root}/proc/pressure/{resource}"):
         lines = [line.split() for line in read(place).splitlines()]
         found = {words[0]: dict(word.split("=", 1) for word in words[1:]) for words in lines}
         try:

@@ -9,10 +9,9 @@ from __future__ import annotations
 import os
 import sys
 from dataclasses import dataclass
-from pathlib import Path
 
 from jobflows.chunking.machine.cgroups import memory_groups
-from jobflows.chunking.machine.kernel_files import ROOT, read_fields
+from jobflows.chunking.machine.kernel_files import ROOT, Root, read_fields
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,9 +25,9 @@ class MachineMemory:
     swap_free: int | None
 
 
-def machine_memory(root: Path = ROOT) -> MachineMemory:
+def machine_memory(root: Root = ROOT) -> MachineMemory:
     """Return the memory of the machine, whatever this process may use of it."""
-    fields = read_fields(root / "proc/meminfo")
+    fields = read_fields(f"{root}/proc/meminfo")
     known = {name: kibibytes * 1024 for name, kibibytes in fields.items()}
     return MachineMemory(
         total=known.get("MemTotal") or _physical(),
@@ -38,7 +37,7 @@ def machine_memory(root: Path = ROOT) -> MachineMemory:
     )
 
 
-def available_memory(root: Path = ROOT) -> int:
+def available_memory(root: Root = ROOT) -> int:
     """Return the bytes that this process and its children may still take.
 
     An upper bound: all memory of the machine where the system does not tell what is free, and
@@ -50,7 +49,7 @@ def available_memory(root: Path = ROOT) -> int:
     return min((bound for bound in bounds if bound is not None), default=sys.maxsize)
 
 
-def memory_pressure(root: Path = ROOT) -> float:
+def memory_pressure(root: Root = ROOT) -> float:
     """Return the percent in use of what is scarcest: a control group's limit or the machine.
 
     0 where the system tells nothing.

@@ -7,9 +7,16 @@ the caches and nodes of the whole machine, whatever it may use of it.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 
-from jobflows.chunking.machine.kernel_files import ROOT, read, read_cpus, read_size, read_whole
+from jobflows.chunking.machine.kernel_files import (
+    ROOT,
+    Root,
+    listed,
+    read,
+    read_cpus,
+    read_size,
+    read_whole,
+)
 
 _CPUS = "sys/devices/system/cpu"
 _NODES = "sys/devices/system/node"
@@ -38,29 +45,31 @@ class Node:
     """How far the memory of each node is, as the firmware claims: 10 is local, 20 twice as far."""
 
 
-def caches(root: Path = ROOT) -> tuple[Cache, ...]:
+def caches(root: Root = ROOT) -> tuple[Cache, ...]:
     """Return all caches that hold data, each once, from the smallest level up."""
     found: dict[tuple[int, frozenset[int]], Cache] = {}
-    for cpu in read_cpus(root / _CPUS / "online"):
-        for place in sorted((root / _CPUS / f"cpu{cpu}" / "cache").glob("index*")):
-            level = read_whole(place / "level")
-            if level is None or read(place / "type") not in ("Data", "Unified"):
+    for cpu in read_cpus(f"{root}/{_CPUS}/online"):
+        of_cpu = f"{root}/{_CPUS}/cpu{cpu}/cache"
+        for name in listed(of_cpu):
+            place = f"{of_cpu}/{name}"
+            level = read_whole(f"{place}/level")
+            if level is None or read(f"{place}/type") not in ("Data", "Unified"):
                 continue
-            cpus = frozenset(read_cpus(place / "shared_cpu_list")) or frozenset({cpu})
-            line_size = read_whole(place / "coherency_line_size") or 0
+            cpus = frozenset(read_cpus(f"{place}/shared_cpu_list")) or frozenset({cpu})
+            line_size = read_whole(f"{place}/coherency_line_size") or 0
             found.setdefault(
-                (level, cpus), Cache(level, read_size(place / "size"), line_size, cpus)
+                (level, cpus), Cache(level, read_size(f"{place}/size"), line_size, cpus)
             )
     return tuple(sorted(found.values(), key=lambda cache: (cache.level, min(cache.cpus))))
 
 
-def nodes(root: Path = ROOT) -> tuple[Node, ...]:
+def nodes(root: Root = ROOT) -> tuple[Node, ...]:
     """Return the memory nodes that have CPUs; empty where the system does not tell."""
     found = []
-    for number in read_cpus(root / _NODES / "online"):
-        place = root / _NODES / f"node{number}"
-        cpus = frozenset(read_cpus(place / "cpulist"))
-        words = read(place / "distance").split()
+    for number in read_cpus(f"{root}/{_NODES}/online"):
+        place = f"{root}/{_NODES}/node{number}"
+        cpus = frozenset(read_cpus(f"{place}/cpulist"))
+        words = read(f"{place}/distance").split()
         distances = tuple(int(word) for word in words if word.isdecimal())
         if cpus:
             found.append(Node(number, cpus, distances))

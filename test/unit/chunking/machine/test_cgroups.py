@@ -64,8 +64,8 @@ def test_cpu_time_is_read_in_the_units_of_each_version(
 
 def test_groups_are_listed_from_the_own_one_upwards(tmp_path: Path) -> None:
     root = TREES["a container of version 2 below a pod with tighter limits"].grow(tmp_path)
-    mount = root / "sys/fs/cgroup"
-    places = [mount / "kubepods/pod1/c1", mount / "kubepods/pod1", mount / "kubepods", mount]
+    mount = f"{root}/sys/fs/cgroup"
+    places = [f"{mount}/kubepods/pod1/c1", f"{mount}/kubepods/pod1", f"{mount}/kubepods", mount]
     assert [level.directory for level in levels("memory", root)] == places
 
 

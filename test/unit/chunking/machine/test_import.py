@@ -3,7 +3,18 @@
 import subprocess
 import sys
 
-HEAVY = ("asyncio", "ctypes", "multiprocessing", "numpy", "psutil", "pydantic", "subprocess")
+HEAVY = (
+    "asyncio",
+    "ctypes",
+    "multiprocessing",
+    "numpy",
+    "pathlib",
+    "psutil",
+    "pydantic",
+    "statistics",
+    "subprocess",
+    "tempfile",
+)
 
 
 def test_nothing_heavy_is_imported() -> None:
