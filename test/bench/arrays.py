@@ -1,8 +1,10 @@
-"""What an array costs the operator: `cd test && python -m bench.arrays --tasks 10000`.
+"""What one large flow costs the operator: `cd test && python -m bench.arrays --tasks 10000`, or
+`--steps 10000` for a flow of layers whose steps share three templates.
 
-One flow of one array on simulated pods. Writes are counted from the server's audit log, CPU and
-memory from the operator's process; the makespan is the Job controller's and the kubelets', not
-ours, and is told for orientation only.
+One flow on simulated pods. Writes are counted from the server's audit log, CPU and memory from the
+operator's process; the makespan is the Job controller's and the kubelets', not ours, and is told
+for orientation only. Without `--parallelism` all pods of an array are there at once, which a small
+control plane survives up to some 10,000.
 """
 
 from __future__ import annotations
@@ -13,11 +15,15 @@ import random
 import sys
 import tempfile
 import time
+from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
-from bench.shapes import pod_spec
+from bench.planning import flow_of
+from bench.shapes import layers, pod_spec
 from bench.site import site
 from cluster import lifecycle
 from cluster.errors import ClusterError
@@ -33,8 +39,18 @@ class _Flow(msgspec.Struct):
     status: msgspec.Raw = msgspec.Raw(b'{"phase":""}')
 
 
+class _Summary(msgspec.Struct, frozen=True):
+    summary: str = ""
+
+
+class _Step(msgspec.Struct):
+    tasks: _Summary = _Summary()
+
+
 class _Status(msgspec.Struct):
     phase: str = ""
+    progress: _Summary = _Summary()
+    steps: list[_Step] = []
 
 
 def main() -> int:
@@ -42,8 +58,15 @@ def main() -> int:
     parser.add_argument("--name", default="bench", help="cluster to use (default: bench)")
     parser.add_argument("--tasks", type=int, default=10_000, help="tasks (default: 10000)")
     parser.add_argument("--parallelism", type=int, help="most of them at once (default: no limit)")
+    parser.add_argument("--steps", type=int, default=0, help="steps of a flow without an array")
+    parser.add_argument("--layers", type=int, default=20, help="layers of these (default: 20)")
+    parser.add_argument("--seconds", type=float, help="report after so long how far it has come")
     parser.add_argument("--keep", action="store_true", help="leave the cluster running")
     options = parser.parse_args()
+    if options.steps:
+        flow = _flow_of_steps(options.steps, options.layers)
+    else:
+        flow = _flow_of_tasks(options.tasks, options.parallelism)
     try:
         record = lifecycle.up(options.name, "sim")
     except ClusterError as error:
@@ -51,55 +74,76 @@ def main() -> int:
         return error.exit_code
     try:
         with tempfile.TemporaryDirectory() as folder:
-            asyncio.run(_measure(record, options.tasks, options.parallelism, Path(folder)))
+            asyncio.run(_measure(record, flow, options.seconds, Path(folder)))
     finally:
         if not options.keep:
             lifecycle.down(options.name)
     return 0
 
 
-async def _measure(record: Record, tasks: int, parallelism: int | None, folder: Path) -> None:
+async def _measure(
+    record: Record, flow: dict[str, Any], seconds: float | None, folder: Path
+) -> None:
+    watched = _Watched()
     async with site(record, folder) as where:
         where.audit.writes("operator")
         before, began = where.process.cpu_seconds(), time.monotonic()
         client = Client(where.user, Limiter(), rng=random.Random(0))
-        await client.create(JOBFLOWS, where.namespace, _flow(tasks, parallelism))
-        largest = await _watch_status(client, where.namespace)
+        await client.create(JOBFLOWS, where.namespace, flow)
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await _watch_status(client, where.namespace, watched)
         cpu, took = where.process.cpu_seconds() - before, time.monotonic() - began
         writes = where.audit.writes("operator")
         peak = where.process.peak_mib()
-    print(f"tasks                  {tasks}")
-    print(f"makespan               {took:.0f} s ({tasks / took:.0f} tasks/s)")
-    print(f"writes a task          {writes.total() / tasks:.4f}  {dict(writes)}")
-    print(f"CPU per 1,000 tasks    {1000 * cpu / tasks:.2f} s")
-    print(f"largest status         {largest / 1000:.1f} kB")
+    done = max(1, watched.done)
+    print(f"done                   {watched.done} of {watched.total}, {watched.phase}")
+    print(f"makespan               {took:.0f} s ({done / took:.0f} a second)")
+    print(f"writes a piece         {writes.total() / done:.4f}  {dict(writes)}")
+    print(f"CPU per 1,000          {1000 * cpu / done:.2f} s")
+    print(f"largest status         {watched.largest / 1000:.1f} kB")
     print(f"operator peak memory   {peak:.0f} MiB")
 
 
-async def _watch_status(client: Client, namespace: str) -> int:
-    """Wait for the end; return the size in bytes of the largest status that was seen."""
-    largest = 0
-    while True:
-        answer = await client.get(JOBFLOWS, namespace, "array")
-        status = msgspec.json.decode(answer, type=_Flow).status
-        largest = max(largest, len(bytes(status)))
-        phase = msgspec.json.decode(status, type=_Status).phase
-        if phase == "Failed":
+@dataclass
+class _Watched:
+    """What was seen of the flow's status; `largest` is in bytes, `done` counts steps or tasks."""
+
+    largest: int = 0
+    phase: str = ""
+    done: int = 0
+    total: int = 0
+
+
+async def _watch_status(client: Client, namespace: str, watched: _Watched) -> None:
+    """Until the flow has ended."""
+    while watched.phase != "Succeeded":
+        answer = await client.get(JOBFLOWS, namespace, "large")
+        raw = msgspec.json.decode(answer, type=_Flow).status
+        status = msgspec.json.decode(raw, type=_Status)
+        watched.largest = max(watched.largest, len(bytes(raw)))
+        watched.phase = status.phase
+        tasks = status.steps[0].tasks.summary if status.steps else ""
+        done, _, total = (tasks or status.progress.summary or "0/0").partition("/")
+        watched.done, watched.total = int(done), int(total)
+        if status.phase == "Failed":
             raise RuntimeError("the flow failed")
-        if phase == "Succeeded":
-            return largest
         await asyncio.sleep(POLL_SECONDS)
 
 
-def _flow(tasks: int, parallelism: int | None) -> dict[str, object]:
+def _flow_of_tasks(tasks: int, parallelism: int | None) -> dict[str, Any]:
     array = {"count": tasks, **({} if parallelism is None else {"parallelism": parallelism})}
     step = {"name": "a", "array": array, "template": {"spec": {"template": {"spec": pod_spec()}}}}
     return {
         "apiVersion": "workflow.kube-zen.io/v1alpha1",
         "kind": "JobFlow",
-        "metadata": {"name": "array"},
+        "metadata": {"name": "large"},
         "spec": {"steps": [step]},
     }
+
+
+def _flow_of_steps(steps: int, depth: int) -> dict[str, Any]:
+    return flow_of(layers(depth, steps // depth)) | {"metadata": {"name": "large"}}
 
 
 if __name__ == "__main__":

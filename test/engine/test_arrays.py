@@ -51,6 +51,27 @@ def test_parallelism_is_never_exceeded_and_small_batches_wait() -> None:
     assert len(world.jobs("a")) < 60
 
 
+def test_where_little_becomes_free_there_are_still_few_jobs() -> None:
+    def script(_step: str, task: int, _ran: int) -> tuple[End, float]:
+        return "ok", 80 + task * 37 % 100  # of 200 that run 1 or 2 end a second
+
+    world = ArrayWorld(flow(array("a", count=2_000, parallelism=200)), script).run()
+    assert world.ledger.phase is FlowPhase.SUCCEEDED
+    assert world.most_live["a"] == 200
+    assert len(world.jobs("a")) < 200
+    assert world.now - START < 1.15 * 130 * 2_000 / 200
+
+
+def test_after_a_restart_what_is_free_is_used() -> None:
+    def script(_step: str, task: int, _ran: int) -> tuple[End, float]:
+        return "ok", 1.0 if task else 100.0
+
+    world = ArrayWorld(flow(array("a", count=40, parallelism=8)), script).run(1.0)
+    world.crash()
+    world.run(20)
+    assert str(world.tasks("a").succeeded) == "1-39"
+
+
 def test_parallelism_of_zero_pauses_and_a_live_edit_goes_on() -> None:
     world = ArrayWorld(flow(array("a", parallelism=0))).run()
     assert world.jobs("a") == []

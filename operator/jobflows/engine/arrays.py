@@ -47,8 +47,17 @@ def take_in_array(draft: Draft, i: int) -> None:
     seen = {attempt.number for attempt in attempts}
     for number in sorted(_tasks(draft, i).batches.keys() - seen):
         _lost(draft, i, number)
+    _date(draft, i)
     words = [a.message for a in attempts if a.state is AttemptState.RUNNING and a.message]
     draft.update(i, message=words[-1] if words else _progress_words(draft, i))
+
+
+def _date(draft: Draft, i: int) -> None:
+    """Say when the newest batch began, which a restart has forgotten: the next one waits for it."""
+    batches = _tasks(draft, i).batches
+    if batches and draft.records[i].attempt_started is None:
+        made = [a.created for a in draft.attempts(i) if a.number in batches and a.created]
+        draft.update(i, attempt_started=min(draft.now, max(made, default=draft.now)))
 
 
 def stop_former(draft: Draft, i: int) -> None:

@@ -26,7 +26,15 @@ from jobflows.engine.tasks import NEW, History, Tasks
 from jobflows.engine.values import resolve_inputs
 
 PATIENCE = 1.0
-"""Seconds that a small batch waits, from the start of the one before."""
+"""Seconds that a small batch waits for each batch that lives, from the start of the newest one.
+
+Where tasks are long, or the cluster is slow, little becomes free in a second: with a fixed time the
+Jobs would get ever more and ever smaller. Like this there are about as many as the square root of
+the seconds that a task takes, and what waits is still less than its eighth.
+"""
+
+LONGEST_PATIENCE = 30.0
+"""Seconds that a small batch waits at most."""
 
 FAIR_SHARE = 8
 """A batch is small when it fills less than one part in so many of what the array may use."""
@@ -149,7 +157,7 @@ def _waits_for_more(draft: Draft, i: int, size: int, ceiling: int, tasks: Tasks)
     wanted = min(left, limit or left, ceiling, FAIR_SHARE * draft.seen.largest_batch)
     if size * FAIR_SHARE >= wanted:
         return False
-    until = begun + PATIENCE
+    until = begun + min(LONGEST_PATIENCE, PATIENCE * max(1, len(tasks.batches)))
     if draft.now >= until:
         return False
     draft.frontier.set_timer(until, i)
