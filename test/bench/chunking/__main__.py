@@ -35,9 +35,9 @@ def main() -> int:
     print(about, file=sys.stderr)
     if load[0] > 0.2 * cores:
         print("others use this machine: do not trust figures marked ~", file=sys.stderr)
-    settings = Settings(options.rounds, options.scale, cores, calibrate())
+    settings = Settings(options.rounds, options.scale, cores, calibrate(), options.nice)
     results = run_rounds(workloads, methods, settings)
-    found = measure(options.rounds) if options.footprint else []
+    found = measure(options.rounds, options.nice) if options.footprint else []
     peers = [method.name for method in methods if method.peer]
     report = _report(results, methods, found, f"{about}; the fastest of {options.rounds} rounds")
     print(report)
@@ -56,6 +56,9 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--methods", default="", help="names, separated by commas")
     parser.add_argument("--scale", type=float, default=1.0, help="share of the items (default: 1)")
     parser.add_argument("--cores", type=int, help="workers of the peers (default: usable cores)")
+    parser.add_argument(
+        "--nice", type=int, default=0, help="-20 takes the cores from others (root; default: 0)"
+    )
     parser.add_argument("--markdown", metavar="FILE", help="write the report there, too")
     parser.add_argument("--strict", action="store_true", help="exit 1 if a budget is missed")
     parser.add_argument(

@@ -28,6 +28,7 @@ class Settings:
     scale: float
     cores: int
     rate: float
+    nice: int = 0
 
 
 class CellFailed(Exception):  # noqa: N818 - an outcome, not a fault of the bench
@@ -73,7 +74,7 @@ def run_cell(workload: Workload, method: Method, settings: Settings) -> Cell:
     """One cell. Raises `CellFailed`."""
     command = [sys.executable, "-m", "bench.chunking.cell", workload.name, method.name]
     command += ["--rate", str(settings.rate), "--scale", str(settings.scale)]
-    command += ["--cores", str(settings.cores)]
+    command += ["--cores", str(settings.cores), "--nice", str(settings.nice)]
     with subprocess.Popen(
         command,
         cwd=TEST,
