@@ -53,7 +53,8 @@ def most_alive(log: Path, kube: Kube, user: str = OPERATOR) -> int:
             elif kind == ("pods", "status") and _says_over(call):
                 job = what["name"].rpartition("-")[0]
                 ended.setdefault(job, call["requestReceivedTimestamp"])
-    moments = sorted([(at, 1) for at in born.values()] + [(ended[job], -1) for job in born])
+    over = [(ended[job], -1) for job in born if job in ended]  # the others are alive at the end
+    moments = sorted([(at, 1) for at in born.values()] + over)
     return max(accumulate(change for _, change in moments), default=0)
 
 

@@ -74,10 +74,13 @@ def test_a_person_approves_and_watches_the_end(kube: Kube, jobflow: Person) -> N
 
 
 def test_a_person_pauses_and_lets_go_on(kube: Kube, jobflow: Person) -> None:
-    kube.apply(flow("f", step("a", pod=runs("1s")), step("b", "a")))
+    nothing_starts = {"parallelism": 0}  # however long a command takes
+    kube.apply(flow("f", step("a"), step("b", "a"), executionPolicy=nothing_starts))
     jobflow("pause", "f")
     kube.reaches("f", "Suspended")
     jobflow("unpause", "f")
+    kube.reaches("f", "Paused")
+    jobflow("set-parallelism", "f", "1")
     kube.ends("f")
 
 
