@@ -149,7 +149,7 @@ class Crew:
             supply.halt()
             self._hang_up()
         else:
-            supply.serve(self.tally.sums().mean)
+            supply.serve(self.tally.mean)
         for fd, _ in self._waiting(seconds):
             member = self._members.get(fd)
             if member is None:

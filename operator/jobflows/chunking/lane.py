@@ -42,7 +42,7 @@ class CounterLane:
         self._board = board
         self._slot = slot
         self._items = items
-        self._sliced = type(order) is Order and isinstance(items, list | tuple | range)
+        self._sliced = isinstance(items, list | tuple | range)
         self._order = order
         self._sharers = sharers
         self._bell = bell
@@ -63,7 +63,7 @@ class CounterLane:
         start, end = claim
         indices = self._order.indices(start, end)
         items = self._items
-        if self._sliced:
+        if self._sliced and isinstance(indices, range):
             return start, items[indices[0] : indices[-1] + 1]
         return start, [items[index] for index in indices]
 

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 
 from jobflows.chunking.machine.memory import available_memory
 
-PERIOD = 0.1
+PERIOD = 0.25
 """Seconds between two looks."""
 RESERVE = 0.1
 """Share of the memory that is kept free: with less, workers are let go."""

@@ -1,12 +1,20 @@
-"""In which order items are worked on: positions, which workers claim, to indices of items."""
+"""In which order items are worked on: positions, which workers claim, to indices of items.
+
+Positions count what is to be done, from 0 on. Claims are ranges of positions; so that their items
+are ranges too, an order is made of a few ranges of indices, one after the other.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from bisect import bisect_right
+from collections.abc import Iterator, Sequence
+from itertools import accumulate
 
 SAMPLED_AT_LEAST = 64
-SAMPLE = 20
-"""One item in so many is worked on first."""
+SAMPLE = 0.06
+"""Share of the items that is worked on first."""
+BLOCKS = 64
+"""Places at most from which it is taken."""
 
 
 class Order:
@@ -37,7 +45,7 @@ class Listed(Order):
 
 
 class Sampled(Order):
-    """Evenly spread items first, then the others as they come.
+    """Evenly spread blocks of items first, then what lies between them.
 
     What is measured on the first twentieth is then true of the whole, also where items grow from
     the first to the last, and the long ones are not all left for the end.
@@ -45,17 +53,28 @@ class Sampled(Order):
 
     def __init__(self, first: int, count: int) -> None:
         super().__init__(first, count)
-        self._sample = -(-count // SAMPLE)
+        self._ranges = [range(first + r.start, first + r.stop) for r in sample_first(count)]
+        self._ends = list(accumulate(map(len, self._ranges)))
 
     def indices(self, start: int, end: int) -> Sequence[int]:
-        first, sample = self._first, self._sample
-        if end <= sample:
-            return range(first + start * SAMPLE, first + end * SAMPLE, SAMPLE)
-        if start >= sample:
-            per = SAMPLE - 1
-            rest = range(start - sample, end - sample)
-            return [first + at + at // per + 1 for at in rest]
-        return [*self.indices(start, sample), *self.indices(sample, end)]
+        at = bisect_right(self._ends, start)
+        begins = self._ends[at] - len(self._ranges[at])
+        found: Sequence[int] = self._ranges[at][start - begins : end - begins]
+        while self._ends[at] < end:  # goes over a border
+            at += 1
+            found = [*found, *self._ranges[at][: end - self._ends[at - 1]]]
+        return found
+
+
+def sample_first(count: int) -> Iterator[range]:
+    """Ranges that cover `count` indices once: the sample, then the rest in order."""
+    blocks = max(1, min(BLOCKS, int(count * SAMPLE)))
+    length = max(1, int(count * SAMPLE / blocks))
+    starts = [count * block // blocks for block in range(blocks)]
+    yield from (range(start, start + length) for start in starts)
+    for start, following in zip(starts, [*starts[1:], count], strict=True):
+        if start + length < following:
+            yield range(start + length, following)
 
 
 def spread(first: int, count: int) -> Order:
@@ -67,4 +86,4 @@ def evenly(indices: Sequence[int]) -> Sequence[int]:
     """The same for indices that are listed."""
     if len(indices) < SAMPLED_AT_LEAST:
         return indices
-    return [*indices[::SAMPLE], *(index for at, index in enumerate(indices) if at % SAMPLE)]
+    return [indices[at] for part in sample_first(len(indices)) for at in part]

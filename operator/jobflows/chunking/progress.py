@@ -13,6 +13,8 @@ from jobflows.chunking.source import Source
 from jobflows.chunking.supply import Batch
 from jobflows.chunking.tally import Sums
 
+LOOK_SECONDS = 0.01
+
 
 class Progress:
     """Of one run. Whoever works tells its sums by `working`; `settle` keeps them for good."""
@@ -21,6 +23,7 @@ class Progress:
         self._source: Source | None = None
         self._began: float | None = None
         self._ended: float | None = None
+        self._next = 0.0
         self._past = Sums()
         self._now = Sums()
         self.done = 0
@@ -32,6 +35,15 @@ class Progress:
         self.start_method = ""
         self.reasons: list[str] = []
         self._prediction: Prediction | None = None
+
+    @property
+    def is_due(self) -> bool:
+        """Whether it is time for another look; at most once in `LOOK_SECONDS`."""
+        now = time.perf_counter()
+        if now < self._next:
+            return False
+        self._next = now + LOOK_SECONDS
+        return True
 
     def begin(self, source: Source) -> None:
         self._source = source

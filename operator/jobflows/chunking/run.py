@@ -158,13 +158,15 @@ class MapRun(Generic[T, R]):
                 while not gang.is_over:
                     for batch in gang.gather(TURN):
                         yield self._checked(batch)
-                    progress.by(choice, gang)
                     if self._halted and self._wind_down(gang):
                         break
                     if (limit := self._limit(before)) is not None:
                         gang.allow(limit)
-                    following = following or self._mind(gang, choice)
+                    if progress.is_due:
+                        progress.by(choice, gang)
+                        following = following or self._mind(gang, choice)
         finally:
+            progress.by(choice, gang)
             progress.settle(gang)
         if self._halted:
             raise Halted

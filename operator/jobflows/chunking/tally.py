@@ -80,6 +80,15 @@ class Tally:
             self._add(sums, slot)
         return sums
 
+    @property
+    def mean(self) -> float:
+        """Nanoseconds of an item."""
+        words = self._board.words
+        at = [self._board.slot(slot) for slot in self._here]
+        done = self._past.done + sum(words[slot + DONE] for slot in at)
+        busy = self._past.busy + sum(words[slot + BUSY] for slot in at)
+        return busy / done if done else 0.0
+
     def _add(self, sums: Sums, slot: int) -> None:
         words, at = self._board.words, self._board.slot(slot)
         sums.done += words[at + DONE]

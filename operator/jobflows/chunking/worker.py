@@ -1,8 +1,8 @@
 """The loop of a worker process: take a claim, do it, send what is done.
 
-Between two items it costs next to nothing; clocks and switches are looked at every 200 µs. Signals
-that end the run are the collector's business: it asks workers to go, and the kernel kills them
-should it die (`lifeline`).
+Between two items it costs next to nothing; clocks and switches are looked at about every
+millisecond. Signals that end the run are the collector's business: it asks workers to go, and the
+kernel kills them should it die (`lifeline`).
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ from jobflows.chunking.sender import Sender
 
 FLUSH_NS = 20_000_000
 FLUSH_BYTES = 256 << 10
-LOOK_NS = 200_000
+LOOK_NS = 1_000_000
 PATIENCE = 4
 """A claim that takes so many times what it should is cut short."""
 
