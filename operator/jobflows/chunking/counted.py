@@ -92,6 +92,10 @@ class Counted:
         return (self.item(position) for position, has in enumerate(self._has) if not has)
 
     @property
+    def has_work(self) -> bool:
+        return bool(self._waiting) or not self._board.is_over
+
+    @property
     def is_done(self) -> bool:
         return not self._left
 

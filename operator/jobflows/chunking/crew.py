@@ -17,7 +17,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Protocol
 
-from jobflows.chunking.board import CURSOR, DONE, EACH, HALT, PART, RETIRE, SINCE, Board
+from jobflows.chunking.board import CURSOR, DONE, EACH, HALT, PART, RETIRE, SINCE, WANTED, Board
 from jobflows.chunking.errors import ItemError, WorkersLostError, show
 from jobflows.chunking.mailbox import Mailbox
 from jobflows.chunking.supply import Batch, Supply
@@ -106,6 +106,12 @@ class Crew:
         """Whether everything has its result, or nobody is there to work and nobody shall be."""
         nobody = not self._members and (self.is_halted or not self.wanted)
         return self._supply.is_done or nobody
+
+    @property
+    def at_once(self) -> int:
+        """Items that are worked on at the same time."""
+        at = [self._board.slot(member.slot) + WANTED for member in self._members.values()]
+        return sum(max(1, self._board.words[word]) for word in at)
 
     @property
     def sums(self) -> Sums:
@@ -243,7 +249,7 @@ class Crew:
                     lost.remove(stood_on)
                     alone = None
         self._supply.again(lost, alone)
-        if not self._supply.is_done and not self.is_halted:
+        if self._supply.has_work and not self.is_halted:
             self.start()
 
     def _count_stillborn(self, status: int, *, began: bool) -> None:

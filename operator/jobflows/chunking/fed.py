@@ -106,6 +106,10 @@ class Fed:
         return chain(chain.from_iterable(self._again), self._items)
 
     @property
+    def has_work(self) -> bool:
+        return bool(self._again) or not self._exhausted
+
+    @property
     def is_done(self) -> bool:
         return self._exhausted and not self._pending and not self._again
 

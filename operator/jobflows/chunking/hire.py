@@ -44,6 +44,9 @@ class Gang(Protocol):
     def pids(self) -> Sequence[int]: ...
 
     @property
+    def at_once(self) -> int: ...
+
+    @property
     def is_over(self) -> bool: ...
 
     @property

@@ -22,13 +22,15 @@ class Prediction:
 
 
 def predict(
-    *, items: int, done: int, busy: float, spread: float, elapsed: float, workers: int
+    *, items: int, done: int, busy: float, spread: float, elapsed: float, workers: int, most: int
 ) -> Prediction:
-    """From `done` items that took `busy` seconds in the function, `spread` apart (1 sigma)."""
+    """From `done` items that took `busy` seconds in the function, `spread` apart (1 sigma).
+
+    There are `workers` at work, and twice as many after each item until there are `most`.
+    """
     mean = busy / done
     left = items - done
-    tail = 0.0 if left <= workers else mean * (1 - 1 / workers) / 2
-    seconds = elapsed + left * mean / workers + tail
+    seconds = elapsed + mean * _rounds(left, workers, most)
     error = SURE * spread / math.sqrt(done) * left / workers
     total = items * mean
     return Prediction(
@@ -37,3 +39,12 @@ def predict(
         high=seconds + error,
         speedup=total / seconds if seconds else 1.0,
     )
+
+
+def _rounds(left: float, workers: int, most: int) -> float:
+    """How many times an item's time `left` items take."""
+    rounds = 0.0
+    while workers < most and left > workers:
+        left, workers, rounds = left - workers, min(most, 2 * workers), rounds + 1
+    tail = 0.0 if left <= workers else (1 - 1 / workers) / 2
+    return rounds + left / workers + tail

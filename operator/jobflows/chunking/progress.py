@@ -6,6 +6,7 @@ import time
 
 from jobflows.chunking.choice import Choice
 from jobflows.chunking.first import First
+from jobflows.chunking.growth import MOST
 from jobflows.chunking.hire import Gang
 from jobflows.chunking.predict import AT, Prediction, predict
 from jobflows.chunking.report import Report
@@ -57,8 +58,8 @@ class Progress:
         self.done += len(batch.values)
         self.failed += batch.failed
 
-    def working(self, sums: Sums, workers: int) -> None:
-        """How it stands with those that work now."""
+    def working(self, sums: Sums, workers: int, most: int = 0) -> None:
+        """How it stands with those that work now, and may become more."""
         self._now = sums
         if self._prediction is None and self._source is not None and sums.done:
             total = self._source.total
@@ -72,14 +73,17 @@ class Progress:
                     spread=sums.deviation / 1e9,
                     elapsed=self.seconds,
                     workers=workers,
+                    most=max(workers, most),
                 )
 
     def by(self, choice: Choice, gang: Gang) -> None:
         """How it stands with a crew."""
         self.executor = "thread" if choice.kind == "crowd" else choice.kind
         self.start_method = "" if choice.kind == "thread" else choice.method
-        self.workers = max(self.workers, gang.wanted)
-        self.working(gang.sums, gang.wanted)
+        at_once = gang.at_once
+        self.workers = max(self.workers, at_once)
+        growing = choice.grow and at_once < MOST
+        self.working(gang.sums, max(1, at_once), choice.workers or MOST if growing else 0)
 
     def settle(self, gang: Gang | First) -> None:
         """Those that worked are done: what they did is the past."""

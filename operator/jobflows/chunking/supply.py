@@ -63,5 +63,9 @@ class Supply(Protocol):
         """What no worker has, when all have gone: to be done in another way."""
 
     @property
+    def has_work(self) -> bool:
+        """Whether there is something that a worker could take."""
+
+    @property
     def is_done(self) -> bool:
         """Whether everything has its result."""

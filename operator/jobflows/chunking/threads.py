@@ -56,7 +56,6 @@ class Threads:
         self._late: set[int] = set()
         self._alive = 0
         self._sums = Sums()
-        self.most = 0
         self.deaths = 0
 
     def start(self) -> None:
@@ -64,7 +63,6 @@ class Threads:
         with self._lock:
             missing = 0 if self._exhausted or self._halted else self.wanted - self._alive
             self._alive += max(0, missing)
-            self.most = max(self.most, self._alive)
         for _ in range(missing):
             threading.Thread(target=self._work, name="jobflow-map", daemon=True).start()
 
@@ -72,6 +70,11 @@ class Threads:
     def pids(self) -> tuple[int, ...]:
         """Of other processes: none."""
         return ()
+
+    @property
+    def at_once(self) -> int:
+        """Items that are worked on at the same time."""
+        return self.wanted
 
     @property
     def sums(self) -> Sums:
