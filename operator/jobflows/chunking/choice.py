@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from jobflows.chunking.first import First, transport_seconds
+from jobflows.chunking.machine.cgroups import cpu_throttling
 from jobflows.chunking.machine.cores import usable_cores
 from jobflows.chunking.memory import resident_memory
 from jobflows.chunking.options import Options, StartMethod
@@ -41,8 +42,12 @@ class Chooser:
         self._options = options
         self._source = source
         self._cores = 0
-        self._transport: tuple[float, float] | None = None
         self._stay = ""
+        self._throttled = Throttled() if options.executor == "auto" else None
+
+    def waits(self, share: float) -> bool:
+        """Whether items that wait this share of their time are for threads."""
+        return share > MUCH_WAITING and not (self._throttled and self._throttled.lately)
 
     def at_once(self) -> Choice | None:
         """Who begins; None for the calling process."""
@@ -65,7 +70,7 @@ class Chooser:
         left = self._source.left
         left = UNKNOWN_LEFT + first.sums.done if left is None else left
         sums = first.sums
-        if left and sums.busy >= LONG_ENOUGH and sums.waiting_share > MUCH_WAITING:
+        if left and sums.busy >= LONG_ENOUGH and self.waits(sums.waiting_share):
             if left * first.latest > start_seconds(SOME_THREADS, 0, forked=True) / 10:
                 return _threads(
                     self._options, f"threads: items wait {sums.waiting_share:.0%} of their time"
@@ -81,13 +86,13 @@ class Chooser:
         if free_threaded():
             return Choice("thread", workers, f"{workers} threads: this Python runs them at once")
         try:
-            self._transport = self._transport or transport_seconds(batch.values[-1])
+            transport = transport_seconds(batch.values[-1])
         except Exception as error:  # noqa: BLE001 - whatever a result's own pickling raises
             self._stay = f"no workers: results cannot be sent between processes ({error})"
             return None
         choice = self._processes(f"{workers} processes: items work")
         start = start_seconds(workers, resident_memory(), forked=choice.method == "fork")
-        one = Estimate(first.latest, *self._transport)
+        one = Estimate(first.latest, *transport)
         return choice if pays(left, workers, one, start) else None
 
     def _workers(self, left: int) -> int:
@@ -105,6 +110,22 @@ class Chooser:
     def stays(self) -> str:
         """Why the calling process goes on alone, if there is a reason besides the cost."""
         return self._stay
+
+
+class Throttled:
+    """Whether a CPU quota has stopped this process since this was made: that looks like waiting."""
+
+    def __init__(self) -> None:
+        self._before = cpu_throttling()
+
+    @property
+    def lately(self) -> bool:
+        """In a tenth of the periods or more."""
+        now = cpu_throttling()
+        if now is None or self._before is None:
+            return False
+        periods = now.periods - self._before.periods
+        return now.throttled - self._before.throttled > periods / 10
 
 
 def when_waiting(options: Options, share: float) -> Choice:

@@ -78,9 +78,15 @@ class First:
 
 
 def transport_seconds(value: Any) -> tuple[float, float]:
-    """Seconds to pickle this result and to read it again. Raises what pickling raises."""
-    began = time.perf_counter()
-    data = pickle.dumps(value, 5)
-    sent = time.perf_counter()
-    pickle.loads(data)
-    return sent - began, time.perf_counter() - sent
+    """Seconds to pickle this result and to read it again. Raises what pickling raises.
+
+    The better of two tries, because the first also has to find the code.
+    """
+    tries = []
+    for _ in range(2):
+        began = time.perf_counter()
+        data = pickle.dumps(value, 5)
+        sent = time.perf_counter()
+        pickle.loads(data)
+        tries.append((sent - began, time.perf_counter() - sent))
+    return min(tries)

@@ -30,7 +30,7 @@ class Report:
     longest_item: float = 0.0
     cpu_seconds: float = 0.0
     waiting_share: float | None = None
-    """Share of an item's time in which it neither had nor wanted a core."""
+    """Share of its time that an item would wait, if there were a core whenever it wanted one."""
     predicted_seconds: float | None = None
     """Wall time of the whole run, as estimated when a twentieth of the items was done."""
     predicted_low: float | None = None

@@ -14,7 +14,6 @@ from jobflows.chunking.first import First
 from jobflows.chunking.hire import Gang, hire
 from jobflows.chunking.memory import MemoryWatch
 from jobflows.chunking.options import Options
-from jobflows.chunking.plan import MUCH_WAITING
 from jobflows.chunking.progress import Progress
 from jobflows.chunking.report import Report
 from jobflows.chunking.source import Source
@@ -125,7 +124,7 @@ class MapRun(Generic[T, R]):
                     finally:
                         progress.settle(first)
             while choice is not None:
-                choice = yield from self._by(choice, source)
+                choice = yield from self._by(choice, source, chooser)
         finally:
             progress.end()
 
@@ -145,7 +144,9 @@ class MapRun(Generic[T, R]):
             if choice is not None:
                 return choice
 
-    def _by(self, choice: Choice, source: Source) -> Generator[Batch, None, Choice | None]:
+    def _by(
+        self, choice: Choice, source: Source, chooser: Chooser
+    ) -> Generator[Batch, None, Choice | None]:
         """Have a crew work; returns by which one to go on, if this was not the right one."""
         progress, before = self._progress, self._progress.done
         limit = self._limit(before)
@@ -164,7 +165,7 @@ class MapRun(Generic[T, R]):
                         gang.allow(limit)
                     if progress.is_due:
                         progress.by(choice, gang)
-                        following = following or self._mind(gang, choice)
+                        following = following or self._mind(gang, choice, chooser)
         finally:
             progress.by(choice, gang)
             progress.settle(gang)
@@ -174,7 +175,7 @@ class MapRun(Generic[T, R]):
             source.items = left()
         return following
 
-    def _mind(self, crew: Gang, choice: Choice) -> Choice | None:
+    def _mind(self, crew: Gang, choice: Choice, chooser: Chooser) -> Choice | None:
         """Let workers go when memory is tight; all, if they wait and threads would do better."""
         if self._memory.is_tight(crew.pids) and isinstance(crew, Crew) and crew.wanted > 1:
             crew.retire(1)
@@ -185,7 +186,7 @@ class MapRun(Generic[T, R]):
         sums = crew.sums
         if choice.kind != "process" or self._options.executor != "auto" or sums.wall < LOOKED_AT:
             return None
-        if sums.waiting_share <= MUCH_WAITING:
+        if not chooser.waits(sums.waiting_share):
             return None
         crew.retire(crew.wanted)
         return when_waiting(self._options, sums.waiting_share)

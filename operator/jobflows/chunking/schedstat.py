@@ -42,5 +42,6 @@ class Schedule:
 
 
 def waiting_share(wall: int, cpu: int, delay: int) -> float:
-    """Share of the time in which a thread neither had nor wanted a core."""
-    return min(1.0, max(0.0, 1 - (cpu + delay) / wall)) if wall > 0 else 0.0
+    """Share of its time that something would wait on a machine with a core for everybody."""
+    waited = max(0, wall - cpu - delay)
+    return waited / (waited + cpu) if waited else 0.0

@@ -103,6 +103,9 @@ def test_work_that_pays_goes_to_processes_and_small_work_stays() -> None:
     large.results()
     assert (large.report.executor, large.report.workers) == ("process", 2)
     assert large.report.done == 500
+    many = MapRun(spin, [250] * 20_000, Options(workers=2))
+    many.results()
+    assert many.report.executor == "process"
     assert large.report.predicted_seconds is not None
 
 
