@@ -9,6 +9,7 @@ import json
 import statistics
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from typing import Any, TypeVar
 
@@ -44,6 +45,13 @@ def main() -> None:
         for share in (0.0, 0.5, 0.98):
             walk(compiled, int(len(dag) * share))
         crowd(compiled)
+    locked = flow_of(layers(1, STEPS))
+    for step in locked["spec"]["steps"]:
+        step["locks"] = [{"name": "licence", "limit": 10}]
+    checked = check(locked)
+    assert checked.flow is not None, checked.problems
+    print(f"one lock, {STEPS} steps")
+    walk(CompiledFlow.compile(checked.flow), 0, lock=("licence", 10))
 
 
 def crowd(flow: CompiledFlow) -> None:
@@ -63,9 +71,14 @@ def crowd(flow: CompiledFlow) -> None:
     print(f"    status               {len(compact(status)) / 1000:9.0f} kB")
 
 
-def walk(flow: CompiledFlow, done: int) -> None:
-    """Plan single events when `done` steps have succeeded, then write and read the status."""
+def walk(flow: CompiledFlow, done: int, lock: tuple[str, int] | None = None) -> None:
+    """Plan single events when `done` steps have succeeded, then write and read the status.
+
+    With a `lock` all of it is held by the steps that come last.
+    """
+    busy = {i: (holder(flow, i, lock),) for i in flow.graph.order[-lock[1] :]} if lock else {}
     attempts = {i: (attempt(flow, i, AttemptState.SUCCEEDED),) for i in flow.graph.order[:done]}
+    attempts |= busy
     seen = Observations(attempts=attempts, changed=None, window=WINDOW)
     ledger = plan(flow, Ledger(), seen, 1000.0).ledger
     took = []
@@ -85,6 +98,10 @@ def walk(flow: CompiledFlow, done: int) -> None:
     print(f"    status               {len(text) / 1000:9.0f} kB")
     again = timed("  read_status", lambda: read_status(flow, json.loads(text)))
     assert [r.phase for r in again.steps] == [r.phase for r in ledger.steps]
+
+
+def holder(flow: CompiledFlow, step: int, lock: tuple[str, int]) -> Attempt:
+    return replace(attempt(flow, step, AttemptState.RUNNING), locks=dict([lock]))
 
 
 def timed(label: str, work: Callable[[], T]) -> T:

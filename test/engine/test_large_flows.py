@@ -116,7 +116,7 @@ def test_a_finished_flow_of_ten_thousand_steps_fits_into_its_object() -> None:
 @given(st.lists(st.tuples(st.booleans(), st.integers(0, 19))))
 def test_ready_steps_are_a_set_in_order_of_precedence(changes: list[tuple[bool, int]]) -> None:
     graph = Graph.build((f"s{i}", [f"s{i - 3}"] if i % 4 == 3 else []) for i in range(20))
-    ready, plain = Ready(graph), set[int]()
+    ready, plain = Ready(graph, [i % 3 for i in range(20)]), set[int]()
     for comes, i in changes:
         (ready.add if comes else ready.discard)(i)
         (plain.add if comes else plain.discard)(i)
@@ -125,4 +125,45 @@ def test_ready_steps_are_a_set_in_order_of_precedence(changes: list[tuple[bool, 
     assert len(ready) == len(plain)
     assert list(ready) == sorted(plain, key=lambda i: (-graph.rank[i], i))
     assert list(ready.copy()) == list(ready)
+    assert list(ready.walk({1})) == [i for i in ready if i % 3 != 1]
+    assert [ready.behind(i) for i in range(20)] == [
+        sum(graph.place[j] >= graph.place[i] and j % 3 == i % 3 for j in plain) for i in range(20)
+    ]
     assert ready | {3} == plain | {3}
+
+
+def test_a_copy_of_the_ready_steps_has_a_life_of_its_own() -> None:
+    graph = Graph.build((f"s{i}", []) for i in range(6))
+    ready = Ready(graph, [0, 1, 0, 1, 0, 1])
+    for i in range(4):
+        ready.add(i)
+    copy, walk = ready.copy(), ready.walk(())
+    assert next(walk) == 0
+    ready.discard(1)
+    ready.add(4)
+    copy.add(5)
+    assert (list(ready), list(copy), list(walk)) == ([0, 2, 3, 4], [0, 1, 2, 3, 5], [1, 2, 3])
+
+
+def test_of_ten_thousand_that_wait_for_a_lock_the_first_is_looked_at() -> None:
+    compiled = flow(*(step(f"s{i}", locks=[{"name": "db", "limit": 1}]) for i in range(500)))
+    held = Attempt(
+        number=1,
+        state=AttemptState.RUNNING,
+        ref=AttemptRef("j"),
+        created=0.0,
+        locks={"db": 1},
+    )
+    before = Observations(attempts={0: (held,)}, changed=None)
+    answer = plan(compiled, Ledger(), before, 1.0)
+    assert not answer.actions
+    assert answer.waits.of(compiled, 0) is None
+    waiting = answer.waits.of(compiled, 499)
+    assert waiting is not None
+    assert waiting.reason == Reason.LOCK
+    assert [queue.length for queue in answer.waits.queues.values()] == [499]
+
+    watched = Watched(compiled.steps)
+    again = replace(compiled, steps=cast("tuple[CompiledStep, ...]", watched))
+    plan(again, answer.ledger, replace(before, changed={0}), 2.0)
+    assert len(watched.touched) <= 3

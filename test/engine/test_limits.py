@@ -51,7 +51,7 @@ def started(world: World) -> list[str]:
 
 def waits(world: World, name: str) -> Waiting | None:
     assert world.last is not None
-    return world.last.waits.of(world.flow.graph.index[name])
+    return world.last.waits.of(world.flow, world.flow.graph.index[name])
 
 
 def run_and_watch(world: World) -> int:

@@ -171,6 +171,9 @@ class Admission:
         for step, waiting in waits.steps.items() if not held_up else ():
             if waiting.reason is Reason.LOCK:
                 wants[tuple(flow.steps[step].locks.items())] += 1
+        for queue in waits.queues.values() if not held_up else ():
+            if queue.waiting.reason is Reason.LOCK:
+                wants[tuple(flow.steps[queue.first].locks.items())] += queue.length
         took_locks = any(step.locks for step in starts)
         changed = self._for_slots.put(_ticket(flow, slots=slots), served=bool(starts))
         changed |= self._for_locks.put(_ticket(flow, wants=wants), served=took_locks)

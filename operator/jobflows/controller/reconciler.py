@@ -273,7 +273,7 @@ class Reconciler:
 
     def _tell_mends(self, state: FlowState, answer: Plan) -> None:
         """Say once of a limit that it is not what the flow states."""
-        mends = {waiting.mend for waiting in answer.waits.steps.values() if waiting.mend}
+        mends = {waiting.mend for waiting in answer.waits.reasons if waiting.mend}
         for words in sorted(mends - state.mends_told):
             self._announce(state, Event("LockLimitLowered", words, warning=True))
         state.mends_told |= mends

@@ -148,7 +148,7 @@ class _Case:
 
     def _limit(self, i: int, newest: Attempt | None) -> Explanation | None:
         """A limit that is reached; of those of the operator only its own words are known."""
-        waiting = self.waits.of(i)
+        waiting = self.waits.of(self.flow, i)
         if newest is not None and newest.number > self.records[i].attempt:
             return None
         if waiting is not None:

@@ -5,7 +5,7 @@ Built once per generation from the validated model and cached; everything here i
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from jobflows.api import cascade
@@ -86,6 +86,9 @@ class CompiledFlow:
     manual: frozenset[int]
     """Steps that wait for people."""
     lock_names: frozenset[str]
+    lanes: tuple[int, ...]
+    """By step, a number that it shares with the steps that limits treat alike: those of the same
+    limited template and the same locks, exit handlers by themselves."""
 
     @property
     def has_resources(self) -> bool:
@@ -124,6 +127,7 @@ class CompiledFlow:
             steps_with_ttl=tuple(step.index for step in steps if step.job_ttl is not None),
             manual=frozenset(step.index for step in steps if step.is_manual),
             lock_names=frozenset(name for step in steps for name in step.locks),
+            lanes=_lanes(steps, templates),
         )
 
 
@@ -163,6 +167,17 @@ def _compile_step(
         on_exit=index >= len(spec.steps),
         values=TaskValues.of(array) if array is not None and array.items_from is None else None,
     )
+
+
+def _lanes(steps: Sequence[CompiledStep], templates: Mapping[str, StepTemplate]) -> tuple[int, ...]:
+    limited = {name for name, t in templates.items() if t.parallelism is not None}
+    numbers: dict[object, int] = {}
+    lanes = []
+    for step in steps:
+        template = step.spec.template_ref if step.spec.template_ref in limited else None
+        kind = (template, tuple(step.locks.items()), step.on_exit)
+        lanes.append(numbers.setdefault(kind, len(numbers)))
+    return tuple(lanes)
 
 
 def _follow(step: CompiledStep, arrays: set[int], graph: Graph) -> CompiledStep:

@@ -55,7 +55,7 @@ class Frontier:
         What steps that ended before `since` have cost is not charged to this run.
         """
         unmet = [0] * len(records)
-        self = cls(unmet, Ready(flow.graph), set(), set(), set(), [], 0, 0, 0)
+        self = cls(unmet, Ready(flow.graph, flow.lanes), set(), set(), set(), [], 0, 0, 0)
         for i, record in enumerate(records):
             self.count(flow, i, record)
             if since is not None and record.finished is not None and record.finished < since:

@@ -6,10 +6,11 @@ observation shows that it was carried out. So a crash between a plan and its eff
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 from jobflows.api.array import TaskValues
+from jobflows.engine.flow import CompiledFlow
 from jobflows.engine.growth import UNGROWN, Grown
 from jobflows.engine.indexes import EMPTY, IndexSet
 from jobflows.engine.ledger import Instant, Ledger, Reason
@@ -81,25 +82,48 @@ class Waiting:
 
 
 @dataclass(frozen=True, slots=True)
+class Queue:
+    """Ready steps of one lane that wait for the same: `first`, and those behind it."""
+
+    waiting: Waiting
+    first: int
+    length: int
+
+
+@dataclass(frozen=True, slots=True)
 class Waits:
     """Ready steps that wait for room. 10,000 that wait for the same cost one entry.
 
-    `steps` are those with a reason of their own, `rest` holds for all other ready steps, and
-    `others` is how many these are at most.
+    `steps` are those with a reason of their own, `queues` are lanes (`CompiledFlow.lanes`) that
+    wait from some step on, `rest` holds for all other ready steps, and `others` is how many these
+    are at most.
     """
 
     steps: Mapping[int, Waiting] = field(default_factory=dict)
+    queues: Mapping[int, Queue] = field(default_factory=dict)
     rest: Waiting | None = None
     others: int = 0
 
-    def of(self, step: int) -> Waiting | None:
+    def of(self, flow: CompiledFlow, step: int) -> Waiting | None:
         """Why this ready step waits; None when it starts, or is about to."""
-        return self.steps.get(step, self.rest)
+        own, queue = self.steps.get(step), self.queues.get(flow.lanes[step])
+        if own is None and queue is not None:
+            place = flow.graph.place
+            own = queue.waiting if place[step] >= place[queue.first] else None
+        return own or self.rest
+
+    @property
+    def reasons(self) -> Iterator[Waiting]:
+        """Each reason, the ones that hold for many first."""
+        if self.rest is not None:
+            yield self.rest
+        yield from (queue.waiting for queue in self.queues.values())
+        yield from self.steps.values()
 
     @property
     def first(self) -> Waiting | None:
         """One reason that stands for all."""
-        return self.rest or next(iter(self.steps.values()), None)
+        return next(self.reasons, None)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,7 +6,7 @@ final; evaluating them twice gives the same answer.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Mapping
 
 from jobflows.api.expressions import ExpressionError
 from jobflows.engine.draft import Draft
@@ -15,7 +15,7 @@ from jobflows.engine.ledger import Reason, StepPhase
 from jobflows.engine.limits import Room
 from jobflows.engine.observations import AttemptState
 from jobflows.engine.opening import open_array
-from jobflows.engine.plan import StartAttempt, Waiting, Waits
+from jobflows.engine.plan import Queue, StartAttempt, Waiting, Waits
 from jobflows.engine.values import (
     ValueUnavailableError,
     outcome_document,
@@ -25,6 +25,10 @@ from jobflows.engine.values import (
 
 APPROVED_PREFIX = "approved.workflow.kube-zen.io/"
 """Annotation prefix: `approved.workflow.kube-zen.io/<step>: "true"` approves, `"false"` rejects."""
+
+
+_OUT_OF_TURN = (AttemptState.UNANSWERED, AttemptState.BLOCKED)
+"""States of the newest attempt with which a ready step does not stand in its lane's turn."""
 
 
 def start_ready(draft: Draft) -> bool:
@@ -52,29 +56,51 @@ def _fill(draft: Draft, room: Room) -> tuple[list[StartAttempt], Waits]:
     holding = draft.frontier.holding
     starts: list[StartAttempt] = []
     waits: dict[int, Waiting] = {}
+    queues: dict[int, Queue] = {}
     left = _how_many(draft) - sum(_is_startable(draft, i) for i in holding)
-    for i in _in_order(draft, room):
+    for i in _in_order(draft, room, queues):
         left -= i not in holding
         found = _start(draft, i, room)
         if isinstance(found, Waiting):
-            waits[i] = found
+            newest = draft.attempts(i)[-1:]
+            if newest and newest[0].state in _OUT_OF_TURN:
+                waits[i] = found
+            else:
+                queues[draft.flow.lanes[i]] = Queue(found, i, draft.frontier.ready.behind(i))
         elif found is not None:
             starts.append(found)
-    shut = room.shut if left > 0 and not room.is_over else None
-    return starts, Waits(waits, shut, left if shut is not None else 0)
+    shut = room.shut if not room.is_over else None
+    if shut is not None and queues:
+        left -= _passed_over(draft, queues)
+    shut = shut if left > 0 else None
+    return starts, Waits(waits, queues, shut, left if shut is not None else 0)
 
 
-def _in_order(draft: Draft, room: Room) -> Iterator[int]:
+def _passed_over(draft: Draft, queues: Mapping[int, Queue]) -> int:
+    """How many steps were not looked at because of the first of their lane, and hold nothing."""
+    lanes, place, frontier = draft.flow.lanes, draft.flow.graph.place, draft.frontier
+    holding = sum(
+        i in frontier.ready and lanes[i] in queues and place[i] > place[queues[lanes[i]].first]
+        for i in frontier.holding
+    )
+    return sum(queue.length - 1 for queue in queues.values()) - holding
+
+
+def _in_order(draft: Draft, room: Room, shut: Collection[int]) -> Iterator[int]:
     """Ready steps, as long as there is room for another one; longest remaining path first.
 
     Those that need no room come before the others: what was asked for and may exist, and what waits
-    for people. Blocked ones come last, or the others might starve.
+    for people. Blocked ones come last, or the others might starve. What is in a lane that is `shut`
+    by then is left out, unless it is out of turn.
     """
     asked = (i for i in draft.frontier.holding if _last_is(draft, i, AttemptState.UNANSWERED))
     without_room = {i for i in (*asked, *draft.flow.manual) if _is_startable(draft, i)}
     yield from sorted(without_room)
     blocked = []
-    for i in draft.startable() if _is_open(room) else ():
+    steps, closing = draft.flow.steps, draft.closing
+    for i in draft.frontier.ready.walk(shut) if _is_open(room) else ():
+        if steps[i].on_exit != closing:
+            continue
         if _last_is(draft, i, AttemptState.BLOCKED):
             blocked.append(i)
         elif i not in without_room:
@@ -82,6 +108,8 @@ def _in_order(draft: Draft, room: Room) -> Iterator[int]:
         if not _is_open(room):
             return
     for i in blocked:
+        if draft.flow.lanes[i] in shut:
+            continue
         yield i
         if not _is_open(room):
             return
