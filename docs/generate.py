@@ -22,6 +22,8 @@ from jobflows.api.reference import fields
 from jobflows.api.spec import Spec
 from jobflows.api.status import Status
 from jobflows.cli.main import app as cli
+from jobflows.cli.main import load
+from jobflows.cli.map.options import parser as map_parser
 from jobflows.cluster.clock import Clock
 from jobflows.cluster.transport import Request, Response, Transport
 from jobflows.controller.flags import IGNORED_OPTIONS, IGNORED_SWITCHES
@@ -130,9 +132,28 @@ def command_line() -> str:
     assert isinstance(group, TyperGroup)
     parts = [NOTE, "# Commands\n", f"{group.help}\n", f"{group.epilog}\n"]
     parts.append("`kubectl-jobflow` is the same program, so `kubectl jobflow …` works as well.\n")
-    for name, command in group.commands.items():
-        parts += [f"## `jobflow {name}`\n", _prose(command.help or ""), *_parameters(command)]
+    for name in group.commands:
+        command = load(name)
+        about = _map() if name == "map" else [_prose(command.help or ""), *_parameters(command)]
+        parts += [f"## `jobflow {name}`\n", *about]
     return "\n".join(parts)
+
+
+def _map() -> Iterator[str]:
+    """`jobflow map`, which reads its words with the standard library."""
+    words = map_parser()
+    yield _prose(f"{words.description}\n\n{words.epilog}")
+    yield "| option | default | meaning |\n|---|---|---|"
+    for action in words._actions[1:]:
+        names = ", ".join(f"`{name}`" for name in action.option_strings) or f"`{action.metavar}`"
+        value = action.metavar or "|".join(map(str, action.choices or ()))
+        if action.option_strings and value:
+            names += f" `{value}`"
+        shown = not (action.default is None or isinstance(action.default, bool))
+        default = "required" if action.required else f"`{action.default}`" if shown else ""
+        cells = (names, default, action.help or "")
+        yield "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
+    yield ""
 
 
 def operator_flags() -> str:

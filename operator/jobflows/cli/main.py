@@ -6,22 +6,55 @@ interrupted.
 """
 
 from importlib.metadata import PackageNotFoundError, version
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
+from typer.core import TyperCommand, TyperGroup
 
-from jobflows.cli.connection import on_cluster
-from jobflows.cli.explain import explain_flow
-from jobflows.cli.flows import list_flows, status
-from jobflows.cli.lint import lint
-from jobflows.cli.logs import logs
-from jobflows.cli.render import render
-from jobflows.cli.resume import resume
-from jobflows.cli.run import run
-from jobflows.cli.steer import approve, pause, reject, set_parallelism, stop, unpause
+from jobflows.cli.commands import COMMANDS
+
+
+class _Map(TyperCommand):
+    """`jobflow map` reads its own words, because it has to work without this library, too."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        ctx.args = list(args)
+        return []
+
+    def invoke(self, ctx: Any) -> Any:
+        raise typer.Exit(COMMANDS["map"].load()(ctx.args))
+
+
+class _Commands(TyperGroup):
+    """Shows commands by their summaries, and imports the one that is called."""
+
+    def __init__(self, **attributes: Any) -> None:
+        super().__init__(**attributes)
+        for command in COMMANDS.values():
+            kind = _Map if command.name == "map" else TyperCommand
+            shown = kind(command.name, help=command.summary, rich_help_panel=command.panel)
+            self.add_command(shown)
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> tuple[Any, Any, list[str]]:
+        name, found, rest = super().resolve_command(ctx, args)
+        return name, load(name) if isinstance(name, str) else found, rest
+
+
+def load(name: str) -> TyperCommand:
+    """Import a command, with its options."""
+    command = COMMANDS[name]
+    if name == "map":
+        return _Map(name, help=command.summary)
+    single = typer.Typer(add_completion=False)
+    single.command(name, rich_help_panel=command.panel)(command.load())
+    made = typer.main.get_command(single)
+    assert isinstance(made, TyperCommand)
+    return made
+
 
 app = typer.Typer(
     name="jobflow",
+    cls=_Commands,
     help="Batch workflows as DAGs of Jobs, on a cluster or on this machine.",
     epilog="Exit codes: 0 done, 1 the flow failed, has problems or is not there, 2 wrong usage, "
     "3 the cluster cannot be reached or does not allow it, 130 interrupted.",
@@ -29,13 +62,6 @@ app = typer.Typer(
     pretty_exceptions_show_locals=False,  # locals may hold secrets
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (run, lint, render):
-    app.command(rich_help_panel="On this machine")(command)
-app.command("list", rich_help_panel="On a cluster")(on_cluster(list_flows))
-app.command("explain", rich_help_panel="On a cluster")(on_cluster(explain_flow))
-for act in (status, logs, approve, reject, pause, unpause, stop, resume):
-    app.command(rich_help_panel="On a cluster")(on_cluster(act))
-app.command("set-parallelism", rich_help_panel="On a cluster")(on_cluster(set_parallelism))
 
 
 def _print_version(wanted: bool) -> None:

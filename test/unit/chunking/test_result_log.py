@@ -240,23 +240,25 @@ def test_a_full_disk_ends_the_log_and_keeps_what_is_durable(tmp_path: Path) -> N
         log = ResultLog.open(path, KEY)
         log.append(1, "also kept")
         log.flush()
-        log.append(2, "x" * 2000)
+        log.append(2, "this one still has room")
+        log.append(3, "x" * 2000)
         with pytest.raises(ResultLogError) as full:
             log.flush()
         assert str(full.value) == (
             f"{path}: cannot be written: {os.strerror(errno.EFBIG)}; what is in it stays valid, so "
             "make room for it and start again to go on from there"
         )
-        assert dict(log.done) == {0: "kept", 1: "also kept"}
+        kept = {0: "kept", 1: "also kept", 2: "this one still has room"}
+        assert dict(log.done) == kept
         with pytest.raises(ResultLogError, match="cannot be written"):
-            log.append(3, "no more")
+            log.append(4, "no more")
         log.close()
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
     with ResultLog.open(path, KEY) as log:
-        assert (dict(log.done), log.notes) == ({0: "kept", 1: "also kept"}, ())
-        log.append(2, "at last")
-        assert len(log.done) == 3
+        assert (dict(log.done), log.notes) == (kept, ())
+        log.append(3, "at last")
+        assert len(log.done) == 4
 
 
 def test_a_tick_never_raises_and_the_next_append_does(tmp_path: Path) -> None:

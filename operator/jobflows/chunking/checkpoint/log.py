@@ -20,7 +20,7 @@ import stat
 import time
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import Any, NoReturn
 
 from jobflows.chunking.checkpoint.entries import Entries
 from jobflows.chunking.checkpoint.errors import OtherResultsError, ResultLogError
@@ -187,6 +187,7 @@ class ResultLog:
             while data:
                 data = data[os.write(self._file, data) :]
         except OSError as error:
+            self._keep_whole(self._waiting_bytes - len(data))
             self._break(error)
         self._unsynced += self._waiting_bytes
         self._written = self._end
@@ -201,7 +202,16 @@ class ResultLog:
             self._break(error)
         self._unsynced = 0
 
-    def _break(self, error: OSError) -> None:
+    def _keep_whole(self, size: int) -> None:
+        """Of what waits, so many bytes were written: the records among them that are whole stay."""
+        for head, payload in zip(self._waiting[::2], self._waiting[1::2], strict=True):
+            size -= len(head) + len(payload)
+            if size < 0:
+                return
+            self._written += len(head) + len(payload)
+            del self._unwritten[0]
+
+    def _break(self, error: OSError) -> NoReturn:
         """Nothing more is written after half a record: what is whole must stay readable."""
         for entries, index in self._unwritten:
             entries.drop(index)
