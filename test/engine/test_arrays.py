@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
@@ -10,6 +11,7 @@ from engine.array_world import ArrayWorld, End
 from engine.flows import START, flow, step
 from jobflows.engine import FlowPhase, StepPhase
 from jobflows.engine.indexes import IndexSet
+from jobflows.engine.task_status import read_indexes, write_indexes
 
 OK: tuple[End, float] = ("ok", 1.0)
 
@@ -307,3 +309,38 @@ def test_tasks_have_a_budget_for_each_cause() -> None:
     world = ArrayWorld(flow(array("a", retries=1)), script).run()
     assert world.ledger.phase is FlowPhase.FAILED
     assert world.times("a", 0) == 4
+
+
+def test_ten_thousand_tasks_that_fail_at_their_own_time_keep_the_status_small() -> None:
+    count, largest = 10_000, 0
+
+    def script(_step: str, task: int, _ran: int) -> tuple[End, float]:
+        return "fail", 1.0 + task * 7919 % 100 * 10  # no two neighbours together
+
+    policy = {"limit": 1, "backoff": {"type": "Fixed", "duration": "10m", "jitter": 0}}
+    world = ArrayWorld(flow(array("a", count=count, retryPolicy=policy)), script)
+    while not world.ledger.phase.terminal:
+        world.settle()
+        largest = max(largest, len(json.dumps(world.status)))
+        world.now = world.next_moment() or world.now
+    assert largest < 64_000
+    assert len(world.jobs("a")) < 60
+    assert world.ledger.phase is FlowPhase.FAILED
+    assert "10000 of 10000 tasks failed: tasks 0,100,200," in world.ledger.message
+    assert ",… (100): fail (after 1 retries)" in world.ledger.message
+
+
+def test_a_set_without_neighbours_is_written_as_bits() -> None:
+    alone = IndexSet.of(range(0, 100_000, 2))
+    assert len(write_indexes(alone)) < 17_000
+    assert read_indexes(write_indexes(alone)) == alone
+    assert write_indexes(IndexSet.of(range(0, 100, 2))).startswith("0,2,4")
+    assert write_indexes(IndexSet.span(0, 100_000)) == "0-99999"
+    with pytest.raises(ValueError, match="base64"):
+        read_indexes("base64:no bits")
+
+
+def test_tasks_are_named_in_few_characters() -> None:
+    assert IndexSet.span(0, 10_000).short(9) == "0-9999"
+    assert IndexSet.of([1, 3, 5, 7, 9]).short(9) == "1,3,5,7,9"
+    assert IndexSet.of([1, 3, 5, 7, 9, 11]).short(9) == "1,3,5,7,…"

@@ -199,7 +199,10 @@ class RetriedTasks(Model):
 
 
 class TaskStatus(Model):
-    """Where the tasks of an array stand; indexes are written as ranges such as 0-4,7."""
+    """Where the tasks of an array stand; indexes are written as ranges such as 0-4,7.
+
+    Of a large array in which no two neighbours fare alike they are `base64:` and a set of bits.
+    """
 
     total: Count
     """Number of tasks."""

@@ -98,9 +98,7 @@ def named(tasks: IndexSet) -> str:
     """Tasks in a few words: `task 7`, `tasks 0-4,9 (6)`."""
     if len(tasks) == 1:
         return f"task {tasks}"
-    ranges = str(tasks)
-    shown = ranges if len(ranges) <= MOST_RANGES else ranges[:MOST_RANGES].rpartition(",")[0] + ",…"
-    return f"tasks {shown} ({len(tasks)})"
+    return f"tasks {tasks.short(MOST_RANGES)} ({len(tasks)})"
 
 
 def describe(said: Explanation) -> dict[str, Any]:

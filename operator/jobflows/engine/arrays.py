@@ -22,6 +22,15 @@ from jobflows.engine.tasks import NEW, History, Tasks
 HOPELESS = (Cause.REJECTED, Cause.CONFIGURATION)
 """What all tasks share, and another try cannot mend."""
 
+PUNCTUAL = 1 / 16
+"""Part of its back-off by which a task may be early, to go with others that failed before it.
+
+Ten thousand tasks that fail one after the other would be ten thousand entries in the status.
+"""
+
+MOST_RANGES = 56
+"""Characters that the indexes of tasks may take in a sentence."""
+
 _ON_RECORD = frozenset(
     {
         AttemptState.RUNNING,
@@ -244,10 +253,13 @@ def _fail(draft: Draft, i: int, attempt: Attempt, failure: TaskFailure) -> None:
         tasks = _tasks(draft, i)
         what = _named(members)
         if verdict.verdict is Verdict.RETRY:
-            after = History(
-                spent=verdict.spent,
-                resources=more(draft, i, failure.cause, history.resources),
-                retry_at=draft.now + verdict.delay,
+            after = tasks.together(
+                History(
+                    spent=verdict.spent,
+                    resources=more(draft, i, failure.cause, history.resources),
+                    retry_at=draft.now + verdict.delay,
+                ),
+                verdict.delay * PUNCTUAL,
             )
             _change(draft, i, histories=tasks.with_history(after, members))
             draft.frontier.set_timer(draft.now + verdict.delay, i)
@@ -276,8 +288,7 @@ def _progress_words(draft: Draft, i: int) -> str:
 def _named(tasks: IndexSet) -> str:
     if len(tasks) == 1:
         return f"task {tasks}"
-    shown = str(tasks.first(100))
-    return f"tasks {shown if len(shown) < 60 else shown[:56] + ' …'} ({len(tasks)})"
+    return f"tasks {tasks.short(MOST_RANGES)} ({len(tasks)})"
 
 
 def occupied(draft: Draft, i: int) -> IndexSet:

@@ -69,10 +69,16 @@ class IndexSet:
             yield from range(start, stop)
 
     def __str__(self) -> str:
-        return ",".join(
-            str(start) if stop == start + 1 else f"{start}-{stop - 1}"
-            for start, stop in self.runs()
-        )
+        return ",".join(_range(start, stop) for start, stop in self.runs())
+
+    def short(self, most: int) -> str:
+        """The ranges for people, as many as fit into about `most` characters: `0-4,7,…`."""
+        text = ""
+        for start, stop in self.runs():
+            text += f",{_range(start, stop)}"
+            if len(text) > most + 1:
+                return f"{text[1 : most + 1].rpartition(',')[0]},…"
+        return text[1:]
 
     def runs(self) -> Iterator[tuple[int, int]]:
         """The runs of neighbours, as (first, last + 1), ascending."""
@@ -107,6 +113,10 @@ class IndexSet:
             bits |= (positions.bits >> offset & ((1 << size) - 1)) << start
             offset += size
         return IndexSet(bits)
+
+
+def _range(start: int, stop: int) -> str:
+    return str(start) if stop == start + 1 else f"{start}-{stop - 1}"
 
 
 EMPTY = IndexSet()

@@ -7,7 +7,7 @@ place in a set; tasks with the same history share one entry.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from jobflows.engine.growth import UNGROWN, Grown
 from jobflows.engine.indexes import EMPTY, IndexSet, union
@@ -84,6 +84,14 @@ class Tasks:
                 grown = History(resources=history.resources)
                 rest[grown] = rest.get(grown, EMPTY) | members
         return rest
+
+    def together(self, history: History, early: float) -> History:
+        """`history`, or one that differs only in a retry at most `early` seconds before."""
+        assert history.retry_at is not None
+        alike = (h for h in self.histories if replace(h, retry_at=history.retry_at) == history)
+        times = [h.retry_at for h in alike if h.retry_at is not None]
+        near = [at for at in times if history.retry_at - early <= at <= history.retry_at]
+        return replace(history, retry_at=max(near, default=history.retry_at))
 
     def with_history(self, history: History, tasks: IndexSet) -> Mapping[History, IndexSet]:
         """The histories after `tasks` have got `history`; NEW takes theirs away."""
