@@ -197,8 +197,11 @@ def test_one_writer_at_a_time(tmp_path: Path) -> None:
         with pytest.raises(ResultLogError, match="in use; wait for the run that writes it"):
             ResultLog.open(path, {"k": "v"})
         holder.communicate("")
-    with ResultLog.open(path, {"k": "v"}), pytest.raises(ResultLogError, match="in use"):
-        ResultLog.open(path, {"k": "v"})
+    with ResultLog.open(path, {"k": "v"}):
+        with pytest.raises(ResultLogError, match="in use"):
+            ResultLog.open(path, {"k": "v"})
+        with start(HOLDER, path) as other:  # the refusal has not let go of the lock
+            assert other.communicate("")[0] == ""
     ResultLog.open(path, {"k": "v"}).close()
 
 

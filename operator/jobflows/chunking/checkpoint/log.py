@@ -13,37 +13,29 @@ with another key is refused.
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import os
 import pickle
-import stat
 import time
 from pathlib import Path
 from types import TracebackType
 from typing import Any, NoReturn
 
 from jobflows.chunking.checkpoint.entries import Entries
-from jobflows.chunking.checkpoint.errors import OtherResultsError, ResultLogError
+from jobflows.chunking.checkpoint.errors import ResultLogError
 from jobflows.chunking.checkpoint.format import (
     FAILURE,
     RECORD_SIZE,
     RESULT,
     Key,
-    Scan,
     decode_record,
-    differences,
-    encode_head,
     encode_record,
-    scan,
 )
+from jobflows.chunking.checkpoint.held import HeldFile
 
 WRITE_BYTES, WRITE_SECONDS = 1 << 16, 0.05
 """Records are gathered up to here, or for as long, before they are written."""
 SYNC_BYTES, SYNC_SECONDS = 1 << 20, 1.0
 """Written bytes are made durable when there are so many, or after as long."""
-
-_open_here: set[tuple[int, int]] = set()
-"""Files that this process has open: a process is not locked out by its own locks."""
 
 
 class ResultLog:
@@ -53,17 +45,16 @@ class ResultLog:
     asked for. The latest record of an item counts: one that failed may succeed later.
     """
 
-    def __init__(self, path: Path, descriptor: int) -> None:
+    def __init__(self, held: HeldFile) -> None:
         """Use `ResultLog.open`."""
-        self.path = path
+        self.path = held.path
         self.done = Entries(self._read)
         self.failed = Entries(self._read)
         self.notes: tuple[str, ...] = ()
         """What was found wrong when the log was opened, and what was done about it."""
         self.error: ResultLogError | None = None
         """Why nothing can be written any more."""
-        self._file = descriptor
-        self._identity = (0, 0)
+        self._held = held
         self._waiting: list[bytes] = []
         self._waiting_bytes = self._unsynced = 0
         self._unwritten: list[tuple[Entries, int]] = []
@@ -78,19 +69,14 @@ class ResultLog:
         Raises `OtherResultsError` for a log with another key, `ResultLogError` if the file is in
         use or cannot be read or written.
         """
-        path = Path(path)
+        held = HeldFile.open(Path(path))
+        log = cls(held)
         try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            flags = os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC
-            log = cls(path, os.open(path, flags, 0o666))
-        except OSError as error:
-            raise ResultLogError(f"{path}: cannot be opened: {error.strerror}") from error
-        try:
-            log._take()
-            log._load(key)
+            log._end = log._written = held.load(key, log._found, lambda: len(log.done))
         except BaseException:
-            log._release()
+            held.release()
             raise
+        log.notes = held.notes
         return log
 
     def append(self, index: int, value: Any) -> None:
@@ -127,13 +113,13 @@ class ResultLog:
 
     def close(self) -> None:
         """Flush and let go of the file."""
-        if self._file < 0:
+        if self._held.descriptor < 0:
             return
         try:
             if self.error is None:
                 self.flush()
         finally:
-            self._release()
+            self._held.release()
 
     def __enter__(self) -> ResultLog:
         return self
@@ -185,7 +171,7 @@ class ResultLog:
         data = memoryview(b"".join(self._waiting))
         try:
             while data:
-                data = data[os.write(self._file, data) :]
+                data = data[os.write(self._held.descriptor, data) :]
         except OSError as error:
             self._keep_whole(self._waiting_bytes - len(data))
             self._break(error)
@@ -197,7 +183,7 @@ class ResultLog:
         if not self._unsynced:
             return
         try:
-            os.fsync(self._file)
+            os.fsync(self._held.descriptor)
         except OSError as error:
             self._break(error)
         self._unsynced = 0
@@ -218,7 +204,7 @@ class ResultLog:
         self._forget_waiting()
         self._end = self._written
         with contextlib.suppress(OSError):  # the next one to open it cuts it off
-            os.ftruncate(self._file, self._written)
+            os.ftruncate(self._held.descriptor, self._written)
         self.error = ResultLogError(
             f"{self.path}: cannot be written: {error.strerror}; what is in it stays valid, so make "
             "room for it and start again to go on from there"
@@ -233,10 +219,10 @@ class ResultLog:
     def _read(self, offset: int) -> Any:
         if offset >= self._written:
             self.flush()
-        record = decode_record(self._pread(offset, RECORD_SIZE))
+        record = decode_record(self._held.read(offset, RECORD_SIZE))
         if record is None:
             raise ResultLogError(f"{self.path}: was changed by somebody else while it was open")
-        payload = self._pread(offset + RECORD_SIZE, record.length)
+        payload = self._held.read(offset + RECORD_SIZE, record.length)
         try:
             return pickle.loads(payload)
         except Exception as error:
@@ -244,70 +230,6 @@ class ResultLog:
                 f"{self.path}: the result of item {record.index} cannot be read: {error}; remove "
                 "the file to begin anew"
             ) from error
-
-    def _pread(self, offset: int, length: int) -> bytes:
-        parts = []
-        while length > 0:
-            part = os.pread(self._file, length, offset)
-            if not part:
-                raise ResultLogError(f"{self.path}: was cut by somebody else while it was open")
-            parts.append(part)
-            offset += len(part)
-            length -= len(part)
-        return parts[0] if len(parts) == 1 else b"".join(parts)
-
-    def _take(self) -> None:
-        """Become the one that writes."""
-        found = os.fstat(self._file)
-        if not stat.S_ISREG(found.st_mode):
-            raise ResultLogError(f"{self.path}: is not a regular file; name another one")
-        identity = (found.st_dev, found.st_ino)
-        in_use = ResultLogError(
-            f"{self.path}: is in use; wait for the run that writes it, or name another file"
-        )
-        if identity in _open_here:
-            raise in_use
-        try:
-            fcntl.lockf(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except (BlockingIOError, PermissionError):
-            raise in_use from None
-        except OSError as error:
-            self._note(f"{self.path}: cannot be locked ({error.strerror}): let one run write it")
-        _open_here.add(identity)
-        self._identity = identity
-
-    def _release(self) -> None:
-        _open_here.discard(self._identity)
-        os.close(self._file)
-        self._file = -1
-
-    def _load(self, key: Key) -> None:
-        size = os.fstat(self._file).st_size
-        try:
-            # The descriptor itself: closing another one would let go of the lock on the file.
-            with open(self._file, "rb", buffering=1 << 18, closefd=False) as file:
-                seen = scan(file, size, self._found)
-        except OSError as error:
-            raise ResultLogError(f"{self.path}: cannot be read: {error.strerror}") from error
-        if seen.state == "foreign":
-            raise ResultLogError(f"{self.path}: is not a result log; name another file")
-        if seen.state == "newer":
-            raise ResultLogError(
-                f"{self.path}: was written by another version of JobFlow; remove it to begin anew, "
-                "or name another file"
-            )
-        if seen.key and seen.key != dict(key):
-            raise OtherResultsError(
-                f"{self.path}: holds other results: {differences(seen.key, key)}; remove it to "
-                "begin anew, or name another file"
-            )
-        try:
-            self._mend(seen, size)
-            if not seen.end:
-                self._begin(key)
-        except OSError as error:
-            raise ResultLogError(f"{self.path}: cannot be written: {error.strerror}") from error
-        self._end = self._written = os.fstat(self._file).st_size
 
     def _found(self, kind: int, index: int, offset: int) -> Entries:
         """Take in where the latest record of an item is."""
@@ -317,47 +239,3 @@ class ResultLog:
         entries.put(index, offset)
         others.drop(index)
         return entries
-
-    def _mend(self, seen: Scan, size: int) -> None:
-        if seen.state == "torn" and size:
-            self._note(
-                f"{self.path}: its writer was killed: the last {size - seen.end} bytes were no "
-                "whole record and are cut off"
-            )
-        elif seen.state == "damaged":
-            aside = self._set_aside(size)
-            self._note(
-                f"{self.path}: is damaged after byte {seen.end}: {len(self.done)} results before "
-                f"it are kept, the damaged file is now {aside}"
-            )
-        if seen.end < size:
-            os.ftruncate(self._file, seen.end)
-            os.fsync(self._file)
-
-    def _set_aside(self, size: int) -> Path:
-        number = 1
-        while (aside := self.path.with_name(f"{self.path.name}.damaged-{number}")).exists():
-            number += 1
-        unfinished = aside.with_name(f"{aside.name}.partial")
-        with unfinished.open("wb") as file:
-            offset = 0
-            while offset < size and (piece := os.pread(self._file, 1 << 20, offset)):
-                file.write(piece)
-                offset += len(piece)
-            file.flush()
-            os.fsync(file.fileno())
-        unfinished.rename(aside)
-        return aside
-
-    def _begin(self, key: Key) -> None:
-        data = memoryview(encode_head(key))
-        while data:
-            data = data[os.write(self._file, data) :]
-        os.fsync(self._file)
-        folder = os.open(self.path.parent, os.O_RDONLY)
-        with contextlib.suppress(OSError):  # some file systems cannot, and keep names by themselves
-            os.fsync(folder)
-        os.close(folder)
-
-    def _note(self, words: str) -> None:
-        self.notes += (words,)
