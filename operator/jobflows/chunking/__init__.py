@@ -3,5 +3,48 @@
 Workers claim ranges of items from a shared counter, so a claim costs microseconds and chunks need
 no tuning. The first items run in the caller and their results are kept; the rest goes to workers
 if that pays. Nothing here imports the rest of the project, or anything that is not in the standard
-library.
+library; what is named below is imported when it is first used.
 """
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from jobflows.chunking.cache import Cache
+    from jobflows.chunking.errors import Halted, ItemError
+    from jobflows.chunking.options import Options
+    from jobflows.chunking.report import Report
+    from jobflows.chunking.run import MapRun
+
+__all__ = [
+    "Cache",
+    "Halted",
+    "ItemError",
+    "MapRun",
+    "Options",
+    "Report",
+]
+
+# No module has the name of what is in it, because the import of a module sets that name here.
+_WHERE = {
+    "Cache": "cache",
+    "Halted": "errors",
+    "ItemError": "errors",
+    "MapRun": "run",
+    "Options": "options",
+    "Report": "report",
+}
+
+
+def __getattr__(name: str) -> object:
+    if name not in _WHERE:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    found: object = getattr(importlib.import_module(f"{__name__}.{_WHERE[name]}"), name)
+    globals()[name] = found
+    return found
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})
