@@ -14,27 +14,39 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from jobflows.chunking.cache import Cache
     from jobflows.chunking.errors import Halted, ItemError
+    from jobflows.chunking.executing import execute
+    from jobflows.chunking.optimizing import optimize
     from jobflows.chunking.options import Options
+    from jobflows.chunking.profile import DiagnosticProfile
     from jobflows.chunking.report import Report
+    from jobflows.chunking.result import OptimizationResult
     from jobflows.chunking.run import MapRun
 
 __all__ = [
     "Cache",
+    "DiagnosticProfile",
     "Halted",
     "ItemError",
     "MapRun",
+    "OptimizationResult",
     "Options",
     "Report",
+    "execute",
+    "optimize",
 ]
 
 # No module has the name of what is in it, because the import of a module sets that name here.
 _WHERE = {
     "Cache": "cache",
+    "DiagnosticProfile": "profile",
     "Halted": "errors",
     "ItemError": "errors",
     "MapRun": "run",
+    "OptimizationResult": "result",
     "Options": "options",
     "Report": "report",
+    "execute": "executing",
+    "optimize": "optimizing",
 }
 
 

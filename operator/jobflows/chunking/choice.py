@@ -58,9 +58,11 @@ class Chooser:
             return _threads(self._options, "threads, as asked")
         if options.executor == "process":
             return self._processes("processes, as asked")
+        most = 1 if options.executor == "serial" else None
         if options.isolate:
-            most = 1 if options.executor == "serial" else None
             return self._processes("processes, so that no item can harm the caller", most)
+        if options.timeout is not None:
+            return self._processes("processes, which can be killed when an item is late", most)
         return None
 
     def after(self, first: First, batch: Batch) -> Choice | None:

@@ -199,3 +199,14 @@ def test_bad_options_name_the_field_and_the_cure() -> None:
     for field, value in bad:
         with pytest.raises(ValueError, match=f"^{field} is .*: give "):
             Options(**{field: value})
+
+
+@pytest.mark.parametrize("executor", ["auto", "serial", "process", "thread"])
+def test_the_first_item_is_held_to_its_time_like_the_others(executor: Any) -> None:
+    ever = threading.Event()
+    options = Options(executor=executor, timeout=0.05, errors="return")
+
+    found = MapRun(lambda _: ever.wait(20), range(2), options).results()
+
+    ever.set()  # a thread cannot be ended, and other tests count threads
+    assert [(error.index, error.kind) for error in found] == [(0, "timeout"), (1, "timeout")]
