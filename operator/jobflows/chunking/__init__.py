@@ -12,6 +12,8 @@ import importlib
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from jobflows.chunking.adaptive import AdaptiveResult, optimize_with_adaptive_chunking
+    from jobflows.chunking.batches import execute_batch
     from jobflows.chunking.cache import Cache
     from jobflows.chunking.errors import Halted, ItemError
     from jobflows.chunking.executing import execute
@@ -21,8 +23,10 @@ if TYPE_CHECKING:
     from jobflows.chunking.report import Report
     from jobflows.chunking.result import OptimizationResult
     from jobflows.chunking.run import MapRun
+    from jobflows.chunking.streaming import StreamingResult, optimize_streaming
 
 __all__ = [
+    "AdaptiveResult",
     "Cache",
     "DiagnosticProfile",
     "Halted",
@@ -31,12 +35,17 @@ __all__ = [
     "OptimizationResult",
     "Options",
     "Report",
+    "StreamingResult",
     "execute",
+    "execute_batch",
     "optimize",
+    "optimize_streaming",
+    "optimize_with_adaptive_chunking",
 ]
 
 # No module has the name of what is in it, because the import of a module sets that name here.
 _WHERE = {
+    "AdaptiveResult": "adaptive",
     "Cache": "cache",
     "DiagnosticProfile": "profile",
     "Halted": "errors",
@@ -45,8 +54,12 @@ _WHERE = {
     "OptimizationResult": "result",
     "Options": "options",
     "Report": "report",
+    "StreamingResult": "streaming",
     "execute": "executing",
+    "execute_batch": "batches",
     "optimize": "optimizing",
+    "optimize_streaming": "streaming",
+    "optimize_with_adaptive_chunking": "adaptive",
 }
 
 
