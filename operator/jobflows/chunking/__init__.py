@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from jobflows.chunking.result import OptimizationResult
     from jobflows.chunking.run import MapRun
     from jobflows.chunking.streaming import StreamingResult, optimize_streaming
+    from jobflows.chunking.validating import ValidationReport, benchmark_validate
 
 __all__ = [
     "AdaptiveResult",
@@ -36,6 +37,8 @@ __all__ = [
     "Options",
     "Report",
     "StreamingResult",
+    "ValidationReport",
+    "benchmark_validate",
     "execute",
     "execute_batch",
     "optimize",
@@ -55,6 +58,8 @@ _WHERE = {
     "Options": "options",
     "Report": "report",
     "StreamingResult": "streaming",
+    "ValidationReport": "validating",
+    "benchmark_validate": "validating",
     "execute": "executing",
     "execute_batch": "batches",
     "optimize": "optimizing",
