@@ -1,13 +1,16 @@
 """The ways to run a function over items, each behind one call, each at its defaults.
 
 A method prepares itself (imports, which are not timed) and then runs: from the start of its workers
-to their end. `ours` is the only place that knows the interface of `jobflows.chunking`.
+to their end. `ours` is the only place that knows the interface of `jobflows.chunking`. `apart` is
+no way to do it, but what the machine can do: two cores that share caches and a clock are not worth
+twice one core.
 """
 
 from __future__ import annotations
 
 import importlib
 import importlib.util
+import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -38,6 +41,8 @@ class Method:
     kinds: tuple[str, ...] = ("work", "wait")
     """Kinds of workloads that it is run on."""
     peer: bool = True
+    keeps: bool = True
+    """Whether it has results."""
 
     @property
     def missing(self) -> bool:
@@ -61,6 +66,36 @@ SAID = (
 
 def serial() -> Run:
     return lambda function, items, _: Outcome([function(item) for item in items])
+
+
+def apart() -> Run:
+    """A process a core, of which each knows beforehand what it has to do, and tells nobody."""
+
+    def run(function: Function, items: Items, cores: int) -> Outcome:
+        shares: list[list[Any]] = [[] for _ in range(cores)]
+        sums = [0.0] * cores
+        for item in sorted(items, key=_length, reverse=True):
+            least = sums.index(min(sums))
+            sums[least] += _length(item)
+            shares[least].append(item)
+        children = []
+        for share in shares:
+            pid = os.fork()
+            if not pid:
+                for item in share:
+                    function(item)
+                os._exit(0)
+            children.append(pid)
+        for pid in children:
+            os.waitpid(pid, 0)
+        return Outcome([])
+
+    return run
+
+
+def _length(item: Any) -> float:
+    """How long it takes; the workloads' items are that, or tuples that begin with it."""
+    return float(item[0] if isinstance(item, tuple) else item)
 
 
 def ours() -> Run:
@@ -157,6 +192,7 @@ ALL_KINDS = ("work", "wait", "small")
 
 METHODS = (
     Method("serial", serial, kinds=ALL_KINDS, peer=False),
+    Method("apart", apart, kinds=("work",), peer=False, keeps=False),
     Method("ours", ours, kinds=ALL_KINDS, peer=False),
     Method("pool", pool_map),
     Method("futures", futures),

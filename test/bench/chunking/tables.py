@@ -30,15 +30,18 @@ def speeds(results: Sequence[Measured], methods: Sequence[str]) -> str:
 
 def budgets(results: Sequence[Measured], peers: Sequence[str]) -> str:
     """Each budget, kept or missed, and by how much."""
-    head = ["workload", "ours", "bound", "serial", "best peer", "peers", "prediction"]
+    head = ["workload", "ours", "ours / apart", "bound", "serial"]
+    head += ["best peer", "peers", "prediction"]
     rows = []
     for measured in results:
         found = verdicts(measured, peers)
         ours, rival = measured.best("ours"), best_peer(measured, peers)
+        apart = measured.best("apart")
         rows.append(
             [
                 measured.workload.title,
                 _seconds(ours.seconds if ours else None),
+                f"{ours.seconds / apart.seconds:.2f}" if ours and apart else NONE,
                 *(_kept(found.get(name), measured.bound) for name in ("bound", "serial")),
                 f"{rival[0]} {_seconds(rival[1].seconds)}" if rival else NONE,
                 _kept(found.get("peers"), measured.bound),

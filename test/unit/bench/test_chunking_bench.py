@@ -58,7 +58,7 @@ def test_each_method_runs_each_workload_once_a_round(tmp_path: Path) -> None:
 def test_an_unknown_name_is_answered_with_the_known() -> None:
     done = _bench("--methods", "serial,pol")
     assert done.returncode == 1
-    assert "pol is unknown: choose from serial, ours, pool" in done.stderr
+    assert "pol is unknown: choose from serial, apart, ours, pool" in done.stderr
 
 
 @pytest.mark.parametrize(
