@@ -1,6 +1,12 @@
-"""Asks the pods of a batch: the failed ones why they failed, those that wait whether in vain."""
+"""Asks the pods of a batch: the failed ones why they failed, those that wait whether in vain.
+
+A Job tells of its failures little by little. Each time only the pods are read that failed since:
+to read them all anew would be, of ten thousand, fifty million.
+"""
 
 from __future__ import annotations
+
+from collections.abc import Iterator
 
 import msgspec
 
@@ -8,10 +14,15 @@ from jobflows.cluster.client import Client
 from jobflows.cluster.resources import PODS
 from jobflows.controller.flowstate import FlowState
 from jobflows.engine import Instant
-from jobflows.manifests.observe_batch import read_evidence, read_stuck
+from jobflows.engine.indexes import IndexSet
+from jobflows.manifests import labels
+from jobflows.manifests.observe_batch import Inquiry, failed_positions, read_stuck
 from jobflows.manifests.records import JobRecord, PodRecord
 
 PAGE = 500
+PORTION = 300
+"""Pods that are asked for by their position in one call: their numbers have to fit into its URL."""
+
 SAMPLE = 20
 """Pods that are looked at to see whether any of a Job can run; all of them share a template."""
 
@@ -33,8 +44,12 @@ class EvidenceReader:
         """Have the sightings of a flow know why each of its failed tasks failed."""
         batches = state.sightings.batches
         for (step, _), job in batches.unexplained():
-            pods = await self._pods(job, "Failed")
-            state.sightings.explain(step, job, read_evidence(job, pods), now)
+            known = batches.evidence_of(job)
+            asked = failed_positions(job) - IndexSet.of(known)
+            inquiry = Inquiry(job, asked)
+            for portion in _portions(asked):
+                inquiry.hear(await self._pods(job, "Failed", positions=portion))
+            state.sightings.explain(step, job, {**known, **inquiry.evidence()}, now)
         for (step, _), job in batches.standing_still(now):
             pods = await self._pods(job, "Pending", most=SAMPLE)
             stuck = read_stuck(job, pods)
@@ -42,13 +57,17 @@ class EvidenceReader:
             if stuck:
                 state.sightings.explain(step, job, stuck, now)
 
-    async def _pods(self, job: JobRecord, phase: str, most: int = 0) -> list[PodRecord]:
+    async def _pods(
+        self, job: JobRecord, phase: str, *, most: int = 0, positions: str = ""
+    ) -> list[PodRecord]:
         """The pods of a Job in a phase; only the first page of `most`, if that is given."""
         pods: list[PodRecord] = []
+        own = f"batch.kubernetes.io/job-name={job.metadata.name}"
+        some = f",{labels.POSITION} in ({positions})" if positions else ""
         async for page in self._client.list_pages(
             PODS,
             job.metadata.namespace,
-            label_selector=f"batch.kubernetes.io/job-name={job.metadata.name}",
+            label_selector=own + some,
             field_selector=f"status.phase={phase}",
             limit=most or PAGE,
         ):
@@ -56,3 +75,10 @@ class EvidenceReader:
             if most:
                 break
         return pods
+
+
+def _portions(positions: IndexSet) -> Iterator[str]:
+    """The positions as the values of a selector, as many at a time as one call may name."""
+    every = list(positions)
+    for start in range(0, len(every), PORTION):
+        yield ",".join(map(str, every[start : start + PORTION]))

@@ -8,7 +8,7 @@ has pods of which none gets ready, some are read to see whether they ever will.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from math import ceil
 
 from jobflows.engine import Attempt, AttemptRef, AttemptState, Cause, Instant, Reason
@@ -26,6 +26,9 @@ LOOK_AGAIN = 30.0
 """Seconds between looks at pods that do not get ready."""
 
 
+Kind = tuple[object, ...]
+
+
 @dataclass(frozen=True, slots=True)
 class Evidence:
     """Why a task failed, as its pod tells it."""
@@ -34,6 +37,11 @@ class Evidence:
     reason: str
     message: str
     exit_codes: Mapping[str, int] = field(default_factory=dict)
+
+    @property
+    def kind(self) -> Kind:
+        """What is judged: all but the words."""
+        return self.cause, self.reason, tuple(sorted(self.exit_codes.items()))
 
 
 GONE = Evidence(
@@ -53,12 +61,67 @@ def failed_positions(job: JobRecord) -> IndexSet:
 
 def read_evidence(job: JobRecord, pods: Iterable[PodRecord]) -> dict[int, Evidence]:
     """What the failed pods of a Job say of each failed position; `GONE` where none does."""
-    found: dict[int, Evidence] = {}
-    for pod in sorted(pods, key=lambda pod: pod.metadata.creationTimestamp):
-        owner, position = pod.metadata.owner, pod.metadata.labels.get(labels.POSITION, "")
-        if owner is not None and owner.uid == job.metadata.uid and position.isdigit():
-            found[int(position)] = Evidence(*explain_failure(pod))
-    return {position: found.get(position, GONE) for position in failed_positions(job)}
+    inquiry = Inquiry(job)
+    inquiry.hear(pods)
+    return inquiry.evidence()
+
+
+class Inquiry:
+    """Why tasks of a Job failed, from one portion of its pods after the other.
+
+    What pods have printed may be long, and different for each. Only the words of the lowest
+    position of each kind of failure are kept, so that ten thousand failures cost little memory and
+    are judged together. `asked` are the positions to be explained, by default all that failed.
+    """
+
+    def __init__(self, job: JobRecord, asked: IndexSet | None = None) -> None:
+        self._job = job
+        self._asked = failed_positions(job) if asked is None else asked
+        self._kinds: dict[int, Kind] = {}
+        self._words: dict[Kind, _Words] = {}
+
+    def hear(self, pods: Iterable[PodRecord]) -> None:
+        """Take in pods, among them all of each position that they are about."""
+        newest: dict[int, PodRecord] = {}
+        for pod in sorted(pods, key=lambda pod: pod.metadata.creationTimestamp):
+            owner, label = pod.metadata.owner, pod.metadata.labels.get(labels.POSITION, "")
+            if owner is not None and owner.uid == self._job.metadata.uid and label.isdigit():
+                newest[int(label)] = pod
+        for position, pod in newest.items():
+            if position in self._asked:
+                self._note(position, Evidence(*explain_failure(pod)))
+
+    def evidence(self) -> dict[int, Evidence]:
+        """What was heard of each position that was asked for; `GONE` where nothing was."""
+        shared = {kind: words.evidence() for kind, words in self._words.items()}
+        return {
+            position: shared[self._kinds[position]] if position in self._kinds else GONE
+            for position in self._asked
+        }
+
+    def _note(self, position: int, one: Evidence) -> None:
+        kind = self._kinds[position] = one.kind
+        words = self._words.get(kind)
+        if words is None:
+            self._words[kind] = _Words(position, one)
+            return
+        words.differ = words.differ or words.first.message != one.message
+        if position < words.position:
+            words.position, words.first = position, one
+
+
+@dataclass(slots=True)
+class _Words:
+    """What the pod of the lowest position says of a kind of failure, and whether all say that."""
+
+    position: int
+    first: Evidence
+    differ: bool = False
+
+    def evidence(self) -> Evidence:
+        if not self.differ:
+            return self.first
+        return replace(self.first, message=f"{self.first.message} (the others differ in words)")
 
 
 def stands_still(job: JobRecord) -> bool:
@@ -124,21 +187,24 @@ def _state(
 
 
 def _failures(tasks: IndexSet, evidence: Mapping[int, Evidence]) -> tuple[TaskFailure, ...]:
-    """Failures of the same kind together; they are judged together."""
-    kinds: dict[tuple[object, ...], list[int]] = {}
+    """Failures of which the same was said together; they are judged together."""
+    shared: dict[int, list[int]] = {}
     for position, one in evidence.items():
-        kind = (one.cause, one.reason, tuple(sorted(one.exit_codes.items())))
-        kinds.setdefault(kind, []).append(position)
+        shared.setdefault(id(one), []).append(position)
+    same: dict[tuple[Kind, str], list[int]] = {}
+    for positions in shared.values():
+        one = evidence[positions[0]]
+        same.setdefault((one.kind, one.message), []).extend(positions)
     failures = []
-    for positions in kinds.values():
-        first = evidence[min(positions)]
+    for positions in same.values():
+        one = evidence[positions[0]]
         failures.append(
             TaskFailure(
                 tasks=tasks.at(IndexSet.of(positions)),
-                cause=first.cause,
-                reason=first.reason,
-                message=first.message,
-                exit_codes=first.exit_codes,
+                cause=one.cause,
+                reason=one.reason,
+                message=one.message,
+                exit_codes=one.exit_codes,
             )
         )
     return tuple(failures)

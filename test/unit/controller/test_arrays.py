@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections import Counter
 from functools import cache
 from typing import Any
@@ -10,8 +11,11 @@ from typing import Any
 import pytest
 
 from cluster_suite.flows import flow, retry, runs, sim, step
+from jobflows.controller.evidence import PORTION
 from jobflows.engine.indexes import IndexSet
+from jobflows.manifests import labels
 from model import kind_of
+from model.outcomes import Outcome
 from unit.controller.stage import JOBS, Stage, play
 
 TASKS = "workflow.kube-zen.io/tasks"
@@ -197,5 +201,30 @@ def test_pods_that_only_take_long_are_waited_for() -> None:
         await stage.ended("f")
         assert stage.phase("f") == "Succeeded"
         assert stage.calls("list", "pods") < 20
+
+    play(scenario)
+
+
+def test_ten_thousand_failures_in_words_of_their_own_are_told_in_few() -> None:
+    count, said = 10_000, 500
+
+    def script(pod: dict[str, Any]) -> Outcome:
+        position = int(pod["metadata"]["labels"][labels.POSITION])
+        message = f"no record {position}: {'x' * said}"
+        return Outcome(exit_code=1, message=message, run_for=1.0 + position % 20)
+
+    async def scenario(stage: Stage) -> None:
+        stage.server.script = script
+        await stage.apply(flow("f", step("a", **array(count))))
+        await stage.ended("f", seconds=3600)
+        status = stage.status("f")
+        assert stage.phase("f") == "Failed"
+        assert "step a failed: TasksFailed: 10000 of 10000 tasks failed" in status["message"]
+        assert "container main exited with code 1: no record 0: xxx" in status["message"]
+        assert status["message"].endswith("(the others differ in words)")
+        assert stage.step("f", "a")["tasks"]["failed"] == "0-9999"
+        assert len(json.dumps(status)) < 64_000
+        assert stage.server.writes() < count / 50
+        assert stage.calls("list", "pods") < 2 * count / PORTION  # each failed pod once
 
     play(scenario)
