@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import aclosing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import msgspec
@@ -72,7 +72,7 @@ class Loaded:
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """A Job with its pods; `manifest` is all of it."""
+    """A Job with its pods, of a batch with those that were asked for; `manifest` is all of it."""
 
     step: str
     number: int
@@ -84,6 +84,11 @@ class Job:
     def tasks(self) -> IndexSet:
         """The tasks of an array that it runs; none for any other step."""
         return IndexSet.parse(self.record.metadata.annotations.get(labels.TASKS, ""))
+
+    @property
+    def is_batch(self) -> bool:
+        """Whether it runs tasks of an array."""
+        return labels.TASKS in self.record.metadata.annotations
 
     def pods_by_task(self) -> dict[int, PodRecord]:
         """The pod of each task; of two that Kubernetes made for one, the newer."""
@@ -156,12 +161,15 @@ class Cluster:
             yield record
 
     async def jobs(self, flow: CompiledFlow, steps: Sequence[str]) -> list[Job]:
-        """The Jobs of a flow's steps with their pods, by step and attempt."""
+        """The Jobs of a flow's steps with their pods, by step and attempt.
+
+        Batches come without: an array may have 100,000, of which nobody wants to see all.
+        """
         selector = f"{labels.FLOW_UID}={flow.uid}"
         if len(steps) <= MOST_NAMED:
             selector += f",{labels.STEP} in ({','.join(steps)})"
         by_owner: dict[str, list[PodRecord]] = {}
-        for item in await self._list(PODS, selector, self.namespace):
+        for item in await self._list(PODS, f"{selector},{labels.SELECTOR}", self.namespace):
             pod = _pods.decode(item)
             if pod.metadata.owner is not None:
                 by_owner.setdefault(pod.metadata.owner.uid, []).append(pod)
@@ -173,6 +181,26 @@ class Cluster:
             number = int(marks[labels.ATTEMPT])
             found.append(Job(marks[labels.STEP], number, job, pods, bytes(item)))
         return sorted(found, key=lambda job: (job.step, job.number))
+
+    async def with_pods(self, job: Job, task: int | None = None) -> Job:
+        """A batch with all of its pods, or with that of one task."""
+        selector = _pods_of(job)
+        if task is not None:
+            position = len(job.tasks & IndexSet.span(0, task))
+            selector += f",{labels.POSITION}={position}"
+        found = await self._list(PODS, selector, self.namespace)
+        return replace(job, pods=_owned(job, found))
+
+    async def sampled(self, job: Job, phase: str, most: int) -> Job:
+        """A batch with some of its pods in a phase."""
+        page = await self._client.list_page(
+            PODS,
+            self.namespace,
+            label_selector=_pods_of(job),
+            field_selector=f"status.phase={phase}",
+            limit=most,
+        )
+        return replace(job, pods=_owned(job, _pages.decode(page).items))
 
     async def live_jobs(self) -> list[JobRecord]:
         """All Jobs of flows in the namespace that are not over."""
@@ -229,6 +257,17 @@ class Cluster:
             resource, namespace, label_selector=selector, field_selector=fields
         )
         return [item async for page in pages for item in _pages.decode(page).items]
+
+
+def _pods_of(job: Job) -> str:
+    return f"batch.kubernetes.io/job-name={job.record.metadata.name}"
+
+
+def _owned(job: Job, items: Sequence[msgspec.Raw]) -> tuple[PodRecord, ...]:
+    """Without what an earlier Job of the same name has left."""
+    pods = (_pods.decode(item) for item in items)
+    uid = job.record.metadata.uid
+    return tuple(p for p in pods if p.metadata.owner and p.metadata.owner.uid == uid)
 
 
 def loaded(record: FlowRecord) -> Loaded:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from jobflows.cli.connection import FlowName, SteerError, StepName
+from jobflows.engine.indexes import union
 
 if TYPE_CHECKING:
     from jobflows.cli.cluster import Cluster, Job
@@ -55,10 +56,10 @@ async def logs(
     is_array = loaded.flow.steps[loaded.step(step)].is_array
     if task is not None and not is_array:
         raise SteerError(f"step {step} of flow {flow} is no array; leave out --task")
-    jobs = [job for job in await cluster.jobs(loaded.flow, [step]) if job.pods]
+    jobs = await cluster.jobs(loaded.flow, [step])
     if attempt is not None:
         jobs = [job for job in jobs if job.number == attempt]
-    pods = _by_task(jobs, step, task) if is_array else _newest(jobs)
+    pods = await _by_task(cluster, jobs, step, task) if is_array else _newest(jobs)
     if not pods:
         which = f"attempt {attempt} of step {step}" if attempt else f"step {step}"
         which = which if task is None else f"task {task} in {which}"
@@ -74,20 +75,28 @@ async def logs(
 
 
 def _newest(jobs: Sequence["Job"]) -> dict[str, "PodRecord"]:
-    """The pods of the newest attempt by their names."""
-    return {pod.metadata.name: pod for pod in jobs[-1].pods} if jobs else {}
+    """The pods of the newest attempt that has any, by their names."""
+    pods = next((job.pods for job in reversed(jobs) if job.pods), ())
+    return {pod.metadata.name: pod for pod in pods}
 
 
-def _by_task(jobs: Sequence["Job"], step: str, task: int | None) -> dict[str, "PodRecord"]:
+async def _by_task(
+    cluster: "Cluster", jobs: Sequence["Job"], step: str, task: int | None
+) -> dict[str, "PodRecord"]:
     """The newest pod of each task, or of one: a later batch ran those again that had failed."""
-    found: dict[int, PodRecord] = {}
-    for job in jobs:
-        found |= job.pods_by_task()
     if task is not None:
-        return {f"task {task}": found[task]} if task in found else {}
-    if len(found) > MOST_TASKS:
-        raise SteerError(f"step {step} has the logs of {len(found)} tasks; choose one by --task N")
-    return {f"task {index} ({found[index].metadata.name})": found[index] for index in sorted(found)}
+        for job in reversed([job for job in jobs if task in job.tasks]):
+            found = (await cluster.with_pods(job, task)).pods_by_task()
+            if task in found:
+                return {f"task {task}": found[task]}
+        return {}
+    tasks = union(job.tasks for job in jobs)
+    if len(tasks) > MOST_TASKS:
+        raise SteerError(f"step {step} has the logs of {len(tasks)} tasks; choose one by --task N")
+    newest: dict[int, PodRecord] = {}
+    for job in jobs:
+        newest |= (await cluster.with_pods(job)).pods_by_task()
+    return {f"task {i} ({newest[i].metadata.name})": newest[i] for i in sorted(newest)}
 
 
 def _main(pod: "PodRecord") -> str:

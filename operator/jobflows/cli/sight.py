@@ -24,13 +24,20 @@ from jobflows.manifests import labels
 from jobflows.manifests.holdup import starting
 from jobflows.manifests.observe import observe_attempt
 from jobflows.manifests.observe_batch import (
+    GONE,
+    Evidence,
+    failed_positions,
     is_batch,
     observe_batch,
     read_evidence,
     read_stuck,
     stands_still,
 )
+from jobflows.manifests.records import JobStatus
 from jobflows.manifests.resources import build_resources
+
+SAMPLE = 20
+"""Pods of a batch that are looked at; all of them share a template."""
 
 
 async def look(cluster: Cluster, loaded: Loaded) -> Observations:
@@ -40,6 +47,7 @@ async def look(cluster: Cluster, loaded: Loaded) -> Observations:
     known = explain(loaded.flow, loaded.ledger, cluster.now())
     live = [said.step for said in known if not said.phase.terminal and not said.blocked_by]
     jobs = await cluster.jobs(loaded.flow, live) if live else []
+    jobs = [await _if_it_stands_still(cluster, job) for job in jobs]
     return Observations(
         attempts=attempts(loaded, jobs, cluster.now()),
         locks=await _locks(cluster, loaded.flow),
@@ -61,16 +69,44 @@ def attempts(loaded: Loaded, jobs: Iterable[Job], now: Instant) -> dict[int, Seq
 def attempt_of(job: Job, now: Instant) -> Attempt | None:
     """A Job as the engine sees it, with the stage of its start when nothing worse is known."""
     if is_batch(job.record):
-        evidence = read_evidence(job.record, job.pods)
-        if not evidence and stands_still(job.record):
-            evidence = read_stuck(job.record, job.pods)
-        attempt: Attempt | None = observe_batch(job.number, job.record, evidence, now)
+        attempt: Attempt | None = observe_batch(job.number, job.record, _evidence(job), now)
     else:
         attempt = observe_attempt(job.number, job.record, job.pods, wants_output=False, now=now)
     if attempt is None or attempt.state is not AttemptState.RUNNING or attempt.message:
         return attempt
+    if job.is_batch and not job.pods and job.record.status != JobStatus():
+        return attempt  # nobody asked for its pods
     stage = starting(job.record, job.pods)
     return replace(attempt, reason=stage.reason, message=stage.message) if stage else attempt
+
+
+async def sample(cluster: Cluster, job: Job) -> Job:
+    """A batch with the pods that tell most about it: those that failed, wait, run or are done."""
+    if failed_positions(job.record):
+        phase = "Failed"
+    elif stands_still(job.record):
+        phase = "Pending"
+    else:
+        phase = "Succeeded" if job.record.is_over else "Running"
+    return await cluster.sampled(job, phase, SAMPLE)
+
+
+async def _if_it_stands_still(cluster: Cluster, job: Job) -> Job:
+    """Where some pods of a batch got ready, nothing holds it up, and nobody has to look."""
+    if job.is_batch and stands_still(job.record):
+        return await cluster.sampled(job, "Pending", SAMPLE)
+    return job
+
+
+def _evidence(job: Job) -> dict[int, Evidence]:
+    """Why tasks failed; what some pods say is taken for what all of them would."""
+    if not job.pods:
+        return {}
+    if stands_still(job.record):
+        return read_stuck(job.record, job.pods)
+    found = read_evidence(job.record, job.pods)
+    told = next((one for one in found.values() if one is not GONE), GONE)
+    return {position: told if one is GONE else one for position, one in found.items()}
 
 
 async def _locks(cluster: Cluster, flow: CompiledFlow) -> dict[str, LockUse]:

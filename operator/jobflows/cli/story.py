@@ -9,7 +9,7 @@ from rich.text import Text
 
 from jobflows.cli.cluster import Cluster, Job, Loaded
 from jobflows.cli.explain import describe, named
-from jobflows.cli.sight import attempt_of, attempts
+from jobflows.cli.sight import attempt_of, attempts, sample
 from jobflows.cli.tables import console, say, table, without_empty
 from jobflows.cli.words import STYLES, duration, one_line
 from jobflows.cluster import Resource
@@ -40,6 +40,7 @@ BUDGETS = {
 }
 
 MOST_NEIGHBOURS = 10
+MOST_ATTEMPTS = 20
 MOST_PODS = 5
 MOST_EVENTS = 3
 
@@ -53,7 +54,7 @@ async def tell(cluster: Cluster, loaded: Loaded, name: str) -> dict[str, Any]:
     jobs = await cluster.jobs(flow, [name])
     seen = Observations(attempts=attempts(loaded, jobs, now))
     said = explain(flow, loaded.ledger, now, seen)[index]
-    tries = [await _attempt(cluster, job) for job in jobs]
+    tries = [await _attempt(cluster, job) for job in jobs[-MOST_ATTEMPTS:]]
     return describe(said) | without_empty(
         {
             "flow": flow.name,
@@ -69,6 +70,7 @@ async def tell(cluster: Cluster, loaded: Loaded, name: str) -> dict[str, Any]:
             "outputs": dict(record.outputs),
             "dependencies": _neighbours(loaded, flow.graph.parents[index]),
             "dependents": _neighbours(loaded, flow.graph.children[index]),
+            "earlierAttempts": max(0, len(jobs) - MOST_ATTEMPTS) or None,
             "attempts": tries,
             "logs": f"jobflow logs {flow.name} {name} -n {flow.namespace}" if tries else "",
         }
@@ -105,6 +107,8 @@ def print_story(story: dict[str, Any]) -> None:
     for each in story.get("retried", ()):
         spent = ", ".join(f"{title} {each[title]}" for title in BUDGETS if title in each)
         say((named(IndexSet.parse(each["tasks"])), "bold"), f" tried again: {spent}")
+    if "earlierAttempts" in story:
+        say((f"{story['earlierAttempts']} earlier attempts are not shown", "dim"))
     for each in story.get("attempts", ()):
         _print_attempt(each)
     if "logs" in story:
@@ -153,6 +157,8 @@ def _neighbours(loaded: Loaded, indices: Any) -> list[dict[str, str]]:
 
 
 async def _attempt(cluster: Cluster, job: Job) -> dict[str, Any]:
+    if job.is_batch:
+        job = await sample(cluster, job)
     attempt = attempt_of(job, cluster.now())
     state = attempt.state if attempt else AttemptState.STOPPING
     failed = attempt is not None and state is AttemptState.FAILED

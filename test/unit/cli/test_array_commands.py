@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from typing import Any
 
 from cluster_suite.flows import flow, step
+from jobflows.cluster.transport import Request
+from model.routes import route
 from unit.cli.served import Served
-from unit.cli.test_cluster_commands import add, add_job, jobflow, served
+from unit.cli.test_cluster_commands import UNSCHEDULABLE, add, add_job, jobflow, served
 
 __all__ = ["served"]  # the fixture
 
@@ -95,3 +98,62 @@ def test_explain_names_the_tasks_that_wait_and_what_they_have_used_up(served: Se
         "message": words,
         "blockedBy": ["a"],
     }
+
+
+def test_of_a_large_array_only_the_pods_that_are_shown_are_asked_for(served: Served) -> None:
+    count = 300
+    add(
+        served,
+        flow("f", step("a", array={"count": count})),
+        a={
+            "phase": "Running",
+            "attempt": 1,
+            "tasks": {"total": count, "running": [{"attempt": 1, "tasks": f"0-{count - 1}"}]},
+        },
+    )
+    waits = {"active": count, "ready": 0}
+    add_job(served, "f", "a", tasks=f"0-{count - 1}", status=waits, pods=(UNSCHEDULABLE,) * count)
+    served.logs["f-a-1-299"] = b"last\n"
+    fetched = Counter[str]()
+
+    def count_pods(request: Request) -> None:
+        if request.path.endswith("/pods"):
+            answer = served.server.answer(route(request.path), request)
+            fetched["pods"] += len(json.loads(answer.body)["items"])
+
+    served.refuse = count_pods
+    assert "pod f-a-1-0 waits for the scheduler" in jobflow("explain", "f").stdout
+    assert "attempt 1 Running" in jobflow("explain", "f", "a").stdout
+    assert jobflow("logs", "f", "a", "--task", "299").stdout == "last\n"
+    assert "has the logs of 300 tasks" in jobflow("logs", "f", "a").stderr
+    assert 0 < fetched["pods"] <= 50
+
+
+def test_of_many_attempts_the_newest_are_told(served: Served) -> None:
+    add(served, flow("f", step("a", array={"count": 30})), a={"phase": "Running", "attempt": 30})
+    for number in range(1, 31):
+        add_job(served, "f", "a", number, tasks=str(number - 1))
+    story = jobflow("explain", "f", "a").stdout
+    assert "10 earlier attempts are not shown" in story
+    assert "attempt 10 " not in story
+    assert "attempt 11 Running" in story
+
+
+def test_a_batch_of_which_tasks_failed_is_told_by_some_of_its_pods(served: Served) -> None:
+    failed = {
+        "completedIndexes": "",
+        "failedIndexes": "0-59",
+        "failed": 60,
+        "startTime": "2026-01-01T00:00:00Z",
+        "conditions": [{"type": "Failed", "status": "True", "reason": "FailedIndexes"}],
+    }
+    add(served, flow("f", step("a", array={"count": 60})), a={"phase": "Running", "attempt": 1})
+    terminated = {"exitCode": 3, "reason": "Error", "message": "no such file"}
+    ended = {
+        "phase": "Failed",
+        "containerStatuses": [{"name": "main", "state": {"terminated": terminated}}],
+    }
+    add_job(served, "f", "a", tasks="0-59", status=failed, pods=(ended,) * 60)
+    story = json.loads(jobflow("explain", "f", "a", "-o", "json").stdout)
+    assert story["attempts"][0]["state"] == "Failed"
+    assert len(story["attempts"][0]["pods"]) == 5

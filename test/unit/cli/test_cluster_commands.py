@@ -62,6 +62,7 @@ def add_job(
     *,
     pods: tuple[Any, ...] = (),
     tasks: str = "",
+    status: dict[str, Any] | None = None,
     **spec: Any,
 ) -> None:
     """The Job of an attempt, with pods by their status; of an array one for each of `tasks`."""
@@ -83,14 +84,16 @@ def add_job(
                 "ownerReferences": [owner | {"controller": True}],
             },
             "spec": {"backoffLimit": 0, "template": {"spec": pod}, **spec},
+            **({"status": status} if status else {}),
         },
     )
     mine = {"apiVersion": "batch/v1", "kind": "Job", "name": name, "uid": job["metadata"]["uid"]}
-    for i, status in enumerate(pods):
-        place = {labels.POSITION: str(i)} if tasks else {}
+    for i, seen in enumerate(pods):
+        place = {labels.POSITION: str(i)} if tasks else {labels.MANAGED_BY: labels.MANAGER}
+        place["batch.kubernetes.io/job-name"] = name
         meta: dict[str, Any] = {"name": f"{name}-{i}", "labels": marks | place}
         meta["ownerReferences"] = [mine | {"controller": True}]
-        body = {"apiVersion": "v1", "kind": "Pod", "metadata": meta, "spec": pod, "status": status}
+        body = {"apiVersion": "v1", "kind": "Pod", "metadata": meta, "spec": pod, "status": seen}
         served.create("pods", body)
 
 
