@@ -191,9 +191,9 @@ class Board:
             }
             untaken = words[NEXT]
         return [
-            (start, end)
+            (start, min(end, untaken))
             for start, end in ranges
-            if start < end and start < untaken and (start, end) not in offered
+            if start < min(end, untaken) and (start, end) not in offered
         ]
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import importlib
+import pickle
 import sys
 import threading
 from dataclasses import dataclass
@@ -87,15 +89,24 @@ class Chooser:
             return None
         if free_threaded():
             return Choice("thread", workers, f"{workers} threads: this Python runs them at once")
+        choice = self._processes(f"{workers} processes: items work")
         try:
             transport = transport_seconds(batch.values[-1])
-        except Exception as error:  # noqa: BLE001 - whatever a result's own pickling raises
-            self._stay = f"no workers: results cannot be sent between processes ({error})"
+            self._try_to_send(first, choice.method)
+        except Exception as error:  # noqa: BLE001 - whatever their own pickling raises
+            self._stay = f"no workers: not all can be sent between processes ({error})"
             return None
-        choice = self._processes(f"{workers} processes: items work")
         start = start_seconds(workers, resident_memory(), forked=choice.method == "fork")
         one = Estimate(first.latest, *transport)
         return choice if pays(left, workers, one, start) else None
+
+    def _try_to_send(self, first: First, method: StartMethod) -> None:
+        """Raises what would be raised by sending what a fork does not give to workers."""
+        if method != "fork":
+            spawned = importlib.import_module("jobflows.chunking.spawned")  # multiprocessing: 10 ms
+            spawned.portable(first.function)
+        if method != "fork" or self._source.sequence is None:
+            pickle.dumps(first.item, 5)
 
     def _workers(self, left: int) -> int:
         self._cores = self._cores or usable_cores()
@@ -130,10 +141,12 @@ class Throttled:
         return now.throttled - self._before.throttled > periods / 10
 
 
-def when_waiting(options: Options, share: float) -> Choice:
-    """Who goes on when items turn out to wait."""
+def when_waiting(options: Options, share: float) -> Choice | None:
+    """Who goes on when items turn out to wait; None if nobody else is to."""
     reason = _waits(share)
-    if options.isolate:
+    if options.isolate or options.timeout is not None:
+        if start_method(options)[0] != "fork":
+            return None  # a crowd is forked
         return Choice("crowd", options.workers, f"{reason}; in a process apart", grow=True)
     return _threads(options, reason)
 

@@ -53,9 +53,9 @@ class Counted:
         return self.accept(slot, (position, [value], 1))
 
     def left(self, slot: int) -> Sequence[int]:
-        del self._bells[slot]
-        held = self._board.held(slot)
-        return [p for start, end in held for p in range(start, end) if not self._has[p]]
+        self.parted(slot)
+        held = {p for start, end in self._board.held(slot) for p in range(start, end)}
+        return [position for position in sorted(held) if not self._has[position]]
 
     def item(self, position: int) -> Indexed:
         index = self._order.index(position)
@@ -74,13 +74,17 @@ class Counted:
             self._board.set_limit(min(limit, self._order.count))
             self._ring()
 
-    def serve(self, mean_ns: float) -> None:  # noqa: ARG002 - workers take what they can
+    def serve(self, mean_ns: float) -> Sequence[Batch]:  # noqa: ARG002 - workers take what they can
         given = False
         while self._waiting and self._board.put_back(*self._waiting[-1]):
             self._waiting.pop()
             given = True
         if given:
             self._ring()
+        return ()
+
+    def parted(self, slot: int) -> None:
+        self._bells.pop(slot, None)
 
     def unread(self) -> Sequence[int]:
         return ()

@@ -10,25 +10,22 @@ from __future__ import annotations
 
 import os
 import select
-import signal
 import time
-from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Protocol
 
+from jobflows.chunking.blame import Blame
 from jobflows.chunking.board import CURSOR, DONE, EACH, HALT, PART, RETIRE, SINCE, WANTED, Board
-from jobflows.chunking.errors import ItemError, WorkersLostError, show
+from jobflows.chunking.errors import WorkersLostError
 from jobflows.chunking.mailbox import Mailbox
+from jobflows.chunking.memory import private_memory
+from jobflows.chunking.signals import kill, undisturbed
 from jobflows.chunking.supply import Batch, Supply
 from jobflows.chunking.tally import Sums, Tally
 
-STRIKES = 2
-"""Workers that one item may kill before it has failed."""
 LEAVE_SECONDS = 0.5
 """Time that a worker has to end once everything is done; it needs about a millisecond."""
-STILLBORN = 5
-"""Workers in a row that may die before they begin an item."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +50,9 @@ class Starter(Protocol):
     def start(self, slot: int, pipes: Pipes, others: list[int]) -> int:
         """The process id of a worker on these ends; `others` are not for it."""
 
+    def has_ended(self, pid: int) -> bool:
+        """Whether a worker is gone; without waiting, and without forgetting it."""
+
     def ended(self, pid: int) -> int:
         """The wait status of a worker that is gone, or is about to be."""
 
@@ -63,7 +63,8 @@ class _Member:
     slot: int
     pipes: Pipes
     mailbox: Mailbox
-    timed_out: bool = False
+    late: int = 0
+    """Since when it stood on the item for which it was killed."""
 
 
 class Crew:
@@ -86,16 +87,21 @@ class Crew:
         self.wanted = self._most = workers
         self._members: dict[int, _Member] = {}
         self._slots = list(range(board.slots - 1, -1, -1))
-        self._strikes: Counter[int] = Counter()
-        self._stillborn = 0
+        self._blame = Blame()
         self._poll = select.poll()
         self.tally = Tally(board)
         self.deaths = 0
 
     def start(self) -> None:
-        """Start as many workers as are wanted."""
+        """Start as many workers as are wanted; fewer, if the system has no room for more."""
         while len(self._members) < self.wanted and self._slots:
-            self._start_one(self._slots.pop())
+            try:
+                with undisturbed():
+                    self._start_one(self._slots[-1])
+            except OSError as error:  # no more processes, descriptors or memory
+                if not self._members:
+                    raise WorkersLostError(f"no worker can be started: {error}") from error
+                self.wanted = self._most = len(self._members)
 
     @property
     def pids(self) -> list[int]:
@@ -130,23 +136,26 @@ class Crew:
         self._board.words[HALT] = 1
 
     def retire(self, count: int) -> None:
-        """Ask so many workers to go after their item, and do not replace them."""
+        """Ask so many workers to go after their item, the largest, and do not replace them."""
         self.wanted = self._most = max(0, self.wanted - count)
-        at = [self._board.slot(member.slot) + RETIRE for member in self._members.values()]
+        members = sorted(self._members.values(), key=lambda m: -private_memory(m.pid))
+        at = [self._board.slot(member.slot) + RETIRE for member in members]
         for word in [word for word in at if not self._board.words[word]][:count]:
             self._board.words[word] = 1
         self._supply.halt()
 
     def close(self) -> None:
         """Let everybody go who has nothing left to do, kill the others, and wait for them."""
-        if self._supply.is_done:
-            self._let_go()
-        for member in self._members.values():
-            os.kill(member.pid, signal.SIGKILL)
-        for member in list(self._members.values()):
-            self._reap(member)
-        self.tally.close()
-        self._board.close()
+        try:
+            if self._supply.is_done:
+                self._let_go()
+        finally:  # also when Ctrl-C ends the waiting
+            for member in self._members.values():
+                kill(member.pid)
+            for member in list(self._members.values()):
+                self._reap(member)
+            self.tally.close()
+            self._board.close()
 
     def gather(self, seconds: float) -> Iterator[Batch]:
         """What comes within `seconds`, as soon as anything comes."""
@@ -155,14 +164,16 @@ class Crew:
             supply.halt()
             self._hang_up()
         else:
-            supply.serve(self.tally.mean)
-        for fd, _ in self._waiting(seconds):
+            yield from supply.serve(self.tally.mean)
+        for fd in self._waiting(seconds) or self._silent():
             member = self._members.get(fd)
             if member is None:
                 continue  # a pipe that can take more
             for segments in member.mailbox.receive():
                 for part in segments:
                     yield from supply.accept(member.slot, part)
+            if member.mailbox.fault:
+                raise WorkersLostError(member.mailbox.fault)
             if member.mailbox.closed:
                 yield from self._gone(member)
         if self._timeout is not None:
@@ -170,21 +181,29 @@ class Crew:
         if not self._members and not supply.is_done and not self.is_halted and self.wanted:
             self.start()
 
-    def _waiting(self, seconds: float) -> list[tuple[int, int]]:
+    def _waiting(self, seconds: float) -> list[int]:
         """Wait for news; pipes that were full are news when they are not."""
         full = self._supply.unread()
         for fd in full:
             self._poll.register(fd, select.POLLOUT)
         try:
-            return self._poll.poll(seconds * 1000)
+            return [fd for fd, _ in self._poll.poll(seconds * 1000)]
         finally:
             for fd in full:
                 self._poll.unregister(fd)
+
+    def _silent(self) -> list[int]:
+        """Those that are gone although their pipe is open: what they started has a copy of it."""
+        gone = [m for m in self._members.values() if self._starter.has_ended(m.pid)]
+        for member in gone:
+            member.mailbox.expect_no_more()
+        return [member.mailbox.fd for member in gone]
 
     def _hang_up(self) -> None:
         """Close the pipes of those who may wait for items."""
         for member in self._members.values():
             if member.pipes.inbox >= 0:
+                self._supply.parted(member.slot)
                 os.close(member.pipes.inbox)
                 member.pipes = Pipes(member.pipes.out, -1, member.pipes.life)
 
@@ -202,13 +221,20 @@ class Crew:
 
     def _start_one(self, slot: int) -> None:
         self._board.clear(slot)
-        (out, theirs_out), (theirs_in, inbox), (theirs_life, life) = os.pipe(), os.pipe(), os.pipe()
-        theirs = Pipes(theirs_out, theirs_in, theirs_life)
         mine = [fd for m in self._members.values() for fd in _open(m.pipes)]
+        ends: list[int] = []
         try:
+            for _ in range(3):
+                ends.extend(os.pipe())
+            out, theirs_out, theirs_in, inbox, theirs_life, life = ends
+            theirs = Pipes(theirs_out, theirs_in, theirs_life)
             pid = self._starter.start(slot, theirs, [*mine, out, inbox, life])
-        finally:
-            theirs.close()
+        except BaseException:
+            for fd in ends:
+                os.close(fd)
+            raise
+        theirs.close()
+        self._slots.remove(slot)
         member = _Member(pid, slot, Pipes(out, inbox, life), Mailbox(out, self._board, slot))
         self._members[out] = member
         self._poll.register(out, select.POLLIN)
@@ -232,18 +258,23 @@ class Crew:
         slot, said_so = member.slot, member.mailbox.bye
         lost = list(self._supply.left(slot))
         at = self._board.slot(slot)
-        stood_on, part, done = (self._board.words[at + word] for word in (CURSOR, PART, DONE))
+        words = (CURSOR, PART, DONE, SINCE)
+        stood_on, part, done, since = (self._board.words[at + word] for word in words)
+        if not said_so:
+            kill(member.pid)  # what it had started
         status = self._reap(member)
         alone = None
         if not said_so:
             self.deaths += 1
-            self._count_stillborn(status, began=bool(part or done))
+            self._blame.worker(status, began=bool(part or done))
             if part > 1:  # which of them it was will be known next time
                 self._board.words[EACH] = 1
                 self.wanted = max(self.wanted, self._most)
             elif part and stood_on in lost:
                 alone = stood_on
-                failure = self._suspect(stood_on, status, timed_out=member.timed_out)
+                # It may have come to its end, and begun another, before the signal reached it.
+                late = self._timeout if member.late and member.late == since else None
+                failure = self._blame.item(self._supply.item(stood_on), status, late)
                 if failure is not None:
                     yield from self._supply.give_up(slot, stood_on, failure)
                     lost.remove(stood_on)
@@ -252,44 +283,14 @@ class Crew:
         if self._supply.has_work and not self.is_halted:
             self.start()
 
-    def _count_stillborn(self, status: int, *, began: bool) -> None:
-        """Give up when one worker after the other dies before it has begun anything."""
-        self._stillborn = 0 if began else self._stillborn + 1
-        if self._stillborn > STILLBORN:
-            raise WorkersLostError(
-                f"{self._stillborn} workers ended before they began an item, the last by "
-                f"{_how(status)}: see what they wrote to stderr"
-            )
-
-    def _suspect(self, position: int, status: int, *, timed_out: bool) -> ItemError | None:
-        """What became of the item that a dead worker stood on; None if it is to be tried again."""
-        index, item = self._supply.item(position)
-        if timed_out:
-            words = f"took longer than {self._timeout:g} s, and its worker was killed"
-            return ItemError(index, show(item), "timeout", words)
-        self._strikes[index] += 1
-        if self._strikes[index] < STRIKES:
-            return None
-        words = f"killed {STRIKES} workers: {_how(status)}"
-        return ItemError(index, show(item), "killed", words)
-
     def _kill_late(self, timeout: float) -> None:
         now = time.perf_counter_ns()
         for member in self._members.values():
             since = self._board.words[self._board.slot(member.slot) + SINCE]
-            if since and now - since > timeout * 1e9 and not member.timed_out:
-                member.timed_out = True
-                os.kill(member.pid, signal.SIGKILL)
+            if since and now - since > timeout * 1e9 and not member.late:
+                member.late = since
+                kill(member.pid)
 
 
 def _open(pipes: Pipes) -> list[int]:
     return [fd for fd in (pipes.out, pipes.inbox, pipes.life) if fd >= 0]
-
-
-def _how(status: int) -> str:
-    code = os.waitstatus_to_exitcode(status)
-    if code >= 0:
-        return f"exit code {code}"
-    name = signal.Signals(-code).name
-    hint = ", as the kernel does when memory runs out" if -code == signal.SIGKILL else ""
-    return f"signal {name}{hint}"

@@ -13,7 +13,6 @@ from jobflows.chunking.board import (
     BUSY,
     CLAIMS,
     DONE,
-    EACH,
     HALT,
     LONGEST,
     PART,
@@ -47,9 +46,15 @@ class CrowdForked(Forked):
     ) -> None:
         super().__init__(function, supply, board, sharers=1, claim_ns=claim_ns)
         self._options = options
+        self._alone = False
+        self._started = False
+
+    def start(self, slot: int, pipes: Pipes, others: list[int]) -> int:
+        self._alone, self._started = self._started, True  # a crowd has no other reason to be anew
+        return super().start(slot, pipes, others)
 
     def _work(self, slot: int, pipes: Pipes) -> None:
-        if self._board.words[EACH] and self._options.timeout is None:
+        if self._alone:
             super()._work(slot, pipes)
             return
         _Crowd(self._function, self._board, slot, pipes, self._options).work()

@@ -44,7 +44,7 @@ class Halted(Exception):  # noqa: N818 - a state, not an error of anybody
 
 
 class WorkersLostError(RuntimeError):
-    """No worker lives long enough to begin an item."""
+    """No worker can work: none starts, or lives long enough, or can read what it is sent."""
 
 
 def show(item: object) -> str:

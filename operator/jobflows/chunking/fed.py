@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import os
+import pickle
+import time
 from collections import deque
 from collections.abc import Iterator, Sequence
-from itertools import chain
+from itertools import chain, islice
 from typing import Any
 
 from jobflows.chunking.board import WANTED, Board
-from jobflows.chunking.errors import ItemError
+from jobflows.chunking.errors import ItemError, show
 from jobflows.chunking.frames import ITEMS, Segment, inline
 from jobflows.chunking.lane import Lane, PipeLane
 from jobflows.chunking.supply import Batch, Indexed
@@ -17,6 +19,8 @@ from jobflows.chunking.supply import Batch, Indexed
 BLOCK_NS = 10_000_000
 """Work in a block that is sent: a round trip costs about 100 µs."""
 FIRST_BLOCK = 1
+READ_SECONDS = 0.005
+"""Time in which items are read before workers are looked after again."""
 SPARE = 4
 """Items that a worker of many threads has beyond those it works on."""
 
@@ -24,7 +28,9 @@ SPARE = 4
 class Fed:
     """Items from an iterator, sent in blocks; of these not more than up to a limit are read.
 
-    A worker that works on several items at once says on the board how many it wants.
+    A worker that works on several items at once says on the board how many it wants. The iterator
+    is read by the collector, in its thread, as a loop would: what is made for one thread, as the
+    rows of a data base, can be given. While it waits for an item, results wait too.
     """
 
     def __init__(self, items: Iterator[Indexed], board: Board, *, limit: int | None) -> None:
@@ -39,6 +45,7 @@ class Fed:
         self._inbox: dict[int, int] = {}
         self._held: dict[int, dict[int, None]] = {}
         self._unsent: dict[int, deque[memoryview]] = {}
+        self._refused: list[Batch] = []
 
     def lane(self, slot: int, inbox: int, sharers: int) -> Lane:  # noqa: ARG002
         return PipeLane(inbox)
@@ -67,7 +74,7 @@ class Fed:
         return self.accept(slot, (position, [value], 1))
 
     def left(self, slot: int) -> Sequence[int]:
-        del self._inbox[slot], self._unsent[slot]
+        self.parted(slot)
         return [p for p in self._held.pop(slot) if p in self._pending]
 
     def item(self, position: int) -> Indexed:
@@ -84,17 +91,23 @@ class Fed:
         """Let so many items in all be read."""
         self._allowed = max(limit, self._allowed or 0)
 
-    def serve(self, mean_ns: float) -> None:
+    def serve(self, mean_ns: float) -> Sequence[Batch]:
+        until = time.monotonic() + READ_SECONDS
         size = max(1, int(BLOCK_NS / mean_ns)) if mean_ns else FIRST_BLOCK
-        for slot in list(self._inbox):
+        for slot in sorted(self._inbox, key=lambda slot: len(self._held[slot])):
             self._push(slot)
             at_once = self._board.words[self._board.slot(slot) + WANTED]
             block_size, enough = (1, at_once + SPARE) if at_once else (size, size + 1)
             while len(self._held[slot]) < enough and not self._unsent[slot]:
-                block = self._block(block_size)
+                block = self._block(block_size, until)
                 if not block:
                     break
                 self._send(slot, block)
+        return self._refusals()
+
+    def parted(self, slot: int) -> None:
+        self._inbox.pop(slot, None)
+        self._unsent.pop(slot, None)
 
     def unread(self) -> Sequence[int]:
         return [self._inbox[slot] for slot, parts in self._unsent.items() if parts]
@@ -113,29 +126,57 @@ class Fed:
     def is_done(self) -> bool:
         return self._exhausted and not self._pending and not self._again
 
-    def _block(self, size: int) -> Sequence[Indexed]:
+    def _block(self, size: int, until: float) -> Sequence[Indexed]:
         if self._again:
             return self._again.popleft()
+        if self._allowed is not None:
+            size = min(size, self._allowed - self._read)
         block: list[Indexed] = []
-        while len(block) < size and not self._exhausted:
-            if self._allowed is not None and self._read >= self._allowed:
-                break
-            try:
-                block.append(next(self._items))
-                self._read += 1
-            except StopIteration:
-                self._exhausted = True
+        step = 1
+        while len(block) < size and not self._exhausted and time.monotonic() < until:
+            wanted = min(step, size - len(block))
+            piece = list(islice(self._items, wanted))
+            block += piece
+            self._exhausted = len(piece) < wanted
+            step *= 2
+        self._read += len(block)
         return block
 
     def _send(self, slot: int, block: Sequence[Indexed]) -> None:
-        start, self._next = self._next, self._next + len(block)
-        for position, known in enumerate(block, start):
+        try:
+            parts = self._frame(block)
+        except Exception:  # noqa: BLE001 - whatever an item's own pickling raises
+            block = [known for known in block if self._is_sendable(known)]
+            parts = self._frame(block)
+        for position, known in enumerate(block, self._next):
             self._pending[position] = known
             self._held[slot][position] = None
-        indices, items = [index for index, _ in block], [item for _, item in block]
-        parts = inline(ITEMS, (start, indices, items))
+        self._next += len(block)
         self._unsent[slot].extend(memoryview(part).cast("B") for part in parts)
         self._push(slot)
+
+    def _frame(self, block: Sequence[Indexed]) -> list[bytes | memoryview]:
+        indices, items = [index for index, _ in block], [item for _, item in block]
+        return inline(ITEMS, (self._next, indices, items))
+
+    def _is_sendable(self, known: Indexed) -> bool:
+        index, item = known
+        try:
+            pickle.dumps(item, 5)
+        except Exception as error:  # noqa: BLE001 - whatever an item's own pickling raises
+            words = (
+                f"it cannot be sent to a worker ({error}): give items that can be pickled, a list "
+                "with start_method='fork', or executor='thread'"
+            )
+            failure = ItemError(index, show(item), "exception", words)
+            self._refused.append(Batch((index,), (failure,), 1))
+            return False
+        return True
+
+    def _refusals(self) -> Sequence[Batch]:
+        """Items that could not be sent, since this was asked."""
+        refused, self._refused = self._refused, []
+        return refused
 
     def _push(self, slot: int) -> None:
         parts = self._unsent[slot]

@@ -24,7 +24,9 @@ class First:
     """Runs items here. `sums` and `transport` are what it has learnt."""
 
     def __init__(self, function: Callable[[Any], Any]) -> None:
-        self._function = function
+        self.function = function
+        self.item: Any = None
+        """The last item of the newest block."""
         self._schedule = Schedule()
         self._size = 1
         self.sums = Sums()
@@ -46,6 +48,7 @@ class First:
         failed = self._run(indices, part, values)
         took, after = time.perf_counter_ns() - began, self._schedule.read()
         if part:
+            self.item = part[-1]
             self._learn(took, len(part))
             self.sums.wall += took
             self.sums.cpu += after[0] - before[0]
@@ -59,7 +62,7 @@ class First:
         failed = 0
         while len(values) < len(part):
             try:
-                values.extend(map(self._function, part[len(values) :]))
+                values.extend(map(self.function, part[len(values) :]))
             except Exception as error:  # noqa: BLE001 - becomes a value, or is raised again
                 k = len(values)
                 values.append(failure_of(indices[k], part[k], error))

@@ -9,6 +9,7 @@ from typing import Any
 
 from jobflows.chunking.board import Board
 from jobflows.chunking.crew import Pipes
+from jobflows.chunking.sender import confess
 from jobflows.chunking.supply import Supply
 from jobflows.chunking.worker import Worker, heed_no_signals, lifeline
 
@@ -32,8 +33,7 @@ class Forked:
         self._claim_ns = claim_ns
 
     def start(self, slot: int, pipes: Pipes, others: list[int]) -> int:
-        sys.stdout.flush()
-        sys.stderr.flush()
+        _flush()
         pid = os.fork()
         if pid:
             return pid
@@ -43,7 +43,10 @@ class Forked:
             heed_no_signals()
             for fd in others:
                 os.close(fd)
-            self._work(slot, pipes)
+            try:
+                self._work(slot, pipes)
+            except Exception as error:  # noqa: BLE001 - told to the caller
+                confess(pipes.out, error)
             status = 0
         except BaseException:  # noqa: BLE001 - nothing may return into the caller's code
             sys.excepthook(*sys.exc_info())
@@ -51,8 +54,17 @@ class Forked:
             _leave(status)
         raise AssertionError
 
+    def has_ended(self, pid: int) -> bool:
+        try:
+            return os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
+        except ChildProcessError:  # somebody else waits for all children, or SIGCHLD is ignored
+            return True
+
     def ended(self, pid: int) -> int:
-        return os.waitpid(pid, 0)[1]
+        try:
+            return os.waitpid(pid, 0)[1]
+        except ChildProcessError:
+            return 0
 
     def _work(self, slot: int, pipes: Pipes) -> None:
         Worker(
@@ -68,7 +80,12 @@ class Forked:
 def _leave(status: int) -> None:
     """End a worker, without what the caller's process would do at its end."""
     try:
-        sys.stdout.flush()
-        sys.stderr.flush()
+        _flush()
     finally:
         os._exit(status)
+
+
+def _flush() -> None:
+    for stream in (sys.stdout, sys.stderr):
+        if stream is not None:  # as it is where a program is started without them
+            stream.flush()

@@ -16,7 +16,7 @@ from typing import Any
 
 HEADER = struct.Struct("<5q")
 """Kind, place of the body in the ring or -1, its length, that of its pickle, number of buffers."""
-RESULTS, ITEMS, BYE = range(3)
+RESULTS, ITEMS, BYE, FAULT = range(4)
 INLINE = -1
 
 _LENGTH = struct.Struct("<q")

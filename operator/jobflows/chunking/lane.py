@@ -94,7 +94,10 @@ class PipeLane:
         if not head:
             return None
         _, _, length, pickled, buffers = HEADER.unpack(head)
-        self._start, self._indices, items = load(_read(self._inbox, length), pickled, buffers)
+        body = _read(self._inbox, length)
+        if not body:
+            return None
+        self._start, self._indices, items = load(body, pickled, buffers)
         return self._start, items
 
     def index(self, position: int) -> int:

@@ -125,6 +125,8 @@ class MapRun(Generic[T, R]):
                         progress.settle(first)
             while choice is not None:
                 choice = yield from self._by(choice, source, chooser)
+            if source.error is not None:
+                raise source.error
         finally:
             progress.end()
 
@@ -135,6 +137,8 @@ class MapRun(Generic[T, R]):
         while True:
             batch = first.block(source.items, self._options.window)
             if not batch.indices:
+                if chooser.stays:
+                    self._progress.reasons.append(chooser.stays)
                 return None
             yield self._checked(batch)
             self._progress.working(first.sums, 1)
@@ -188,8 +192,10 @@ class MapRun(Generic[T, R]):
             return None
         if not chooser.waits(sums.waiting_share):
             return None
-        crew.retire(crew.wanted)
-        return when_waiting(self._options, sums.waiting_share)
+        following = when_waiting(self._options, sums.waiting_share)
+        if following is not None:
+            crew.retire(crew.wanted)
+        return following
 
     def _wind_down(self, gang: Gang) -> bool:
         """Have it end; whether it had its time to."""

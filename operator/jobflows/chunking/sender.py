@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import os
 import pickle
+import traceback
 from collections.abc import Callable, Sequence
 from typing import Any
 
 from jobflows.chunking.board import READ, Board
 from jobflows.chunking.errors import ItemError, show
-from jobflows.chunking.frames import BYE, HEADER, INLINE, RESULTS, Ring, Segment, inline
+from jobflows.chunking.frames import BYE, FAULT, HEADER, INLINE, RESULTS, Ring, Segment, inline
 
 
 class Sender:
@@ -29,11 +30,11 @@ class Sender:
             parts = [header] if header else inline(RESULTS, segments)
         except Exception:  # noqa: BLE001 - whatever a result's own pickling raises
             parts = inline(RESULTS, [self._sendable(*segment) for segment in segments])
-        self._write(parts)
+        write(self._out, parts)
 
     def bye(self) -> None:
         """Say that all is sent, and that this worker goes of its own will."""
-        self._write([HEADER.pack(BYE, INLINE, 0, 0, 0)])
+        write(self._out, [HEADER.pack(BYE, INLINE, 0, 0, 0)])
 
     def _sendable(self, start: int, values: list[Any], failed: int) -> Segment:
         tried = [self._tried(start + i, value) for i, value in enumerate(values)]
@@ -47,8 +48,21 @@ class Sender:
             return ItemError(self._index(position), show(value), "exception", reason)
         return value
 
-    def _write(self, parts: Sequence[bytes | memoryview]) -> None:
-        for part in parts:
-            view = memoryview(part).cast("B")
-            while view:
-                view = view[os.write(self._out, view) :]
+
+def confess(out: int, error: BaseException) -> None:
+    """Say why this worker cannot work, if it would be the same with any other.
+
+    Raises the error if that is not so: where memory or descriptors run out, another may do better.
+    """
+    if isinstance(error, OSError | MemoryError):
+        raise error
+    text = "".join(traceback.format_exception(error)).rstrip()
+    write(out, inline(FAULT, f"a worker cannot work: {type(error).__name__}: {error}\n\n{text}"))
+
+
+def write(out: int, parts: Sequence[bytes | memoryview]) -> None:
+    """Write all of it, however long that takes."""
+    for part in parts:
+        view = memoryview(part).cast("B")
+        while view:
+            view = view[os.write(out, view) :]

@@ -35,6 +35,8 @@ class Source:
         self._skip = skip
         self._in_order = in_order
         self._listed: Sequence[int] | None = None
+        self.error: Exception | None = None
+        """What the iterator raised: to be raised when what came before it is done."""
         self.total: int | None = None
         """Items in all, with the skipped ones; None until that is known."""
         if self.sequence is None:
@@ -78,12 +80,15 @@ class Source:
 
     def _read(self, items: Iterator[Any]) -> Iterator[Indexed]:
         index = -1
-        for index, item in enumerate(items):
-            if index in self._skip:
-                self.skipped += 1
-                continue
-            self.taken += 1
-            yield index, item
+        try:
+            for index, item in enumerate(items):
+                if index in self._skip:
+                    self.skipped += 1
+                    continue
+                self.taken += 1
+                yield index, item
+        except Exception as error:  # noqa: BLE001 - raised again when the rest is done
+            self.error = error
         self.total = index + 1
 
 

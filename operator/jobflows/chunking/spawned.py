@@ -6,9 +6,11 @@ would ever let go of in the copy.
 
 from __future__ import annotations
 
+import atexit
 import importlib
 import multiprocessing
 import pickle
+import weakref
 from collections.abc import Callable
 from multiprocessing import reduction
 from multiprocessing.context import ForkServerContext, SpawnContext
@@ -19,9 +21,19 @@ from jobflows.chunking.board import Board
 from jobflows.chunking.crew import Pipes
 from jobflows.chunking.lane import PipeLane
 from jobflows.chunking.options import StartMethod
+from jobflows.chunking.sender import confess
 from jobflows.chunking.worker import Worker, heed_no_signals, lifeline
 
 Context = ForkServerContext | SpawnContext
+
+
+_STARTED: weakref.WeakSet[BaseProcess] = weakref.WeakSet()
+
+
+@atexit.register  # after that of multiprocessing, so it is called before: that one waits for all
+def _end_with_the_program() -> None:
+    for process in list(_STARTED):
+        process.kill()
 
 
 class NotPortableError(TypeError):
@@ -82,11 +94,16 @@ class Spawned:
         process.start()
         assert process.pid is not None
         self._processes[process.pid] = process
+        _STARTED.add(process)
         return process.pid
+
+    def has_ended(self, pid: int) -> bool:
+        return self._processes[pid].exitcode is not None
 
     def ended(self, pid: int) -> int:
         process = self._processes.pop(pid)
         process.join()
+        _STARTED.discard(process)
         code = process.exitcode or 0
         process.close()
         return -code if code < 0 else code << 8
@@ -119,7 +136,11 @@ def _be_worker(
     lifeline(life)
     heed_no_signals()
     board = Board(slots, ring_bytes, fd)
-    Worker(pickle.loads(function), PipeLane(inbox), board, slot, out, claim_ns=claim_ns).work()
+    try:
+        lane = PipeLane(inbox)
+        Worker(pickle.loads(function), lane, board, slot, out, claim_ns=claim_ns).work()
+    except Exception as error:  # noqa: BLE001 - told to the caller
+        confess(out, error)
 
 
 def _is_mains(function: Callable[[Any], Any]) -> bool:

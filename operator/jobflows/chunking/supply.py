@@ -50,8 +50,11 @@ class Supply(Protocol):
     def allow(self, limit: int) -> None:
         """Let so many items in all be taken."""
 
-    def serve(self, mean_ns: float) -> None:
-        """Give workers what they can take now, without waiting."""
+    def serve(self, mean_ns: float) -> Sequence[Batch]:
+        """Give workers what they can take now; what became of items that none can take."""
+
+    def parted(self, slot: int) -> None:
+        """A worker's pipe is about to be closed: nothing may be written to it any more."""
 
     def unread(self) -> Sequence[int]:
         """Pipes that could not take all of what was sent."""

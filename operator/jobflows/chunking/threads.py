@@ -52,8 +52,8 @@ class Threads:
         self._halted = False
         self._error: BaseException | None = None
         self._out: queue.SimpleQueue[Batch] = queue.SimpleQueue()
-        self._standing: dict[int, tuple[int, Indexed]] = {}
-        self._late: set[int] = set()
+        self._standing: dict[object, tuple[int, Indexed]] = {}
+        self._late: set[object] = set()
         self._alive = 0
         self._sums = Sums()
         self.deaths = 0
@@ -124,7 +124,7 @@ class Threads:
                 self.start()
 
     def _work(self) -> None:
-        me = threading.get_ident()
+        me = object()  # not its number, which the system gives to another thread after it
         mean = 0.0
         while (claim := self._take(mean)) and not self._halted:
             began = time.perf_counter_ns()
@@ -165,7 +165,7 @@ class Threads:
                 self._exhausted = not claim
             return claim
 
-    def _one(self, me: int, known: Indexed) -> Any:
+    def _one(self, me: object, known: Indexed) -> Any:
         index, item = known
         if self._timeout is not None:
             self._standing[me] = (time.perf_counter_ns(), known)

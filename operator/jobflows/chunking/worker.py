@@ -102,8 +102,9 @@ class Worker:
         while done < count:
             stride = 1 if words[EACH] or not self._mean else max(1, int(LOOK_NS / self._mean))
             stop = min(count, done + stride)
-            words[at + CURSOR], words[at + PART] = start + done, stop - done
+            # SINCE comes first: who kills a late item then knows whether it was this one.
             words[at + SINCE] = before
+            words[at + CURSOR], words[at + PART] = start + done, stop - done
             self._part(start, items, done, stop)
             after = clock()
             self._learn(after - before, stop - done)
@@ -116,6 +117,7 @@ class Worker:
                 count = done
             if done < count and after - self._flushed > FLUSH_NS:
                 self._close()
+                words[at + PART] = words[at + SINCE] = 0  # to wait for the collector is no item's
                 self._flush(start + done, start + count)
                 self._open(start + done)
         words[at + PART] = words[at + SINCE] = 0
@@ -174,10 +176,16 @@ class Worker:
 
 
 def lifeline(fd: int) -> None:
-    """Have the kernel kill this process when the other end of a pipe is closed."""
+    """Have the kernel kill this process when the other end of a pipe is closed.
+
+    And what the function has started: they are a process group, which as such may not read from a
+    terminal; that is an error, where it would else stop them.
+    """
+    os.setpgid(0, 0)
+    signal.signal(signal.SIGTTIN, signal.SIG_IGN)
     if not hasattr(fcntl, "F_SETSIG") or not hasattr(os, "O_ASYNC"):
         return  # macOS: the next write to the collector fails, and ends the worker then
-    fcntl.fcntl(fd, fcntl.F_SETOWN, os.getpid())
+    fcntl.fcntl(fd, fcntl.F_SETOWN, -os.getpid())
     fcntl.fcntl(fd, fcntl.F_SETSIG, signal.SIGKILL)
     fcntl.fcntl(fd, fcntl.F_SETFL, fcntl.fcntl(fd, fcntl.F_GETFL) | os.O_ASYNC)
     watch = select.poll()
@@ -193,6 +201,7 @@ def heed_no_signals() -> None:
     """
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: None)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, (signal.SIGINT, signal.SIGTERM))
 
 
 def _portable(failure: ItemError) -> ItemError:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import importlib
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from typing import Any
@@ -21,7 +21,7 @@ from jobflows.chunking.fed import Fed
 from jobflows.chunking.forked import Forked
 from jobflows.chunking.hire import RING_BYTES, Gang
 from jobflows.chunking.options import Options
-from jobflows.chunking.supply import Indexed
+from jobflows.chunking.supply import Batch, Indexed
 from jobflows.chunking.threads import Threads
 from jobflows.parallel.agenda import Agenda
 from jobflows.parallel.errors import PoolType
@@ -69,7 +69,7 @@ class Dealt(Fed):
         super().__init__(iter(()), board, limit=None)
         self._agenda = agenda
 
-    def serve(self, mean_ns: float) -> None:  # noqa: ARG002 - tasks are not alike
+    def serve(self, mean_ns: float) -> Sequence[Batch]:  # noqa: ARG002 - tasks are not alike
         for slot in list(self._inbox):
             self._push(slot)
             if self._held[slot]:
@@ -78,6 +78,7 @@ class Dealt(Fed):
                 self._send(slot, self._again.popleft())
             elif (task := self._agenda.take()) is not None:
                 self._send(slot, [(task[0], task)])
+        return self._refusals()
 
     @property
     def is_done(self) -> bool:

@@ -121,7 +121,7 @@ def test_items_that_wait_go_to_a_crowd_where_the_caller_must_be_safe() -> None:
         time.sleep(0.002)
         return os.getpid()
 
-    run = MapRun(wait, range(300), Options(isolate=True))
+    run = MapRun(wait, range(300), Options(isolate=True, start_method="fork"))
     assert os.getpid() not in run.results()
     assert run.report.executor == "thread"
 
@@ -209,4 +209,7 @@ def test_the_first_item_is_held_to_its_time_like_the_others(executor: Any) -> No
     found = MapRun(lambda _: ever.wait(20), range(2), options).results()
 
     ever.set()  # a thread cannot be ended, and other tests count threads
+    for thread in threading.enumerate():
+        if thread.name == "jobflow-map":
+            thread.join()
     assert [(error.index, error.kind) for error in found] == [(0, "timeout"), (1, "timeout")]
