@@ -38,7 +38,7 @@ class Counted:
         start, values, failed = part
         has, end = self._has, start + len(values)
         indices = self._order.indices(start, end)
-        if not any(has[start:end]):
+        if has.find(1, start, end) < 0:
             has[start:end] = b"\1" * len(values)
             self._left -= len(values)
             yield Batch(indices, values, failed)
