@@ -31,7 +31,7 @@ class First:
         self._size = 1
         self.sums = Sums()
         self.latest = 0.0
-        """Seconds an item of the newest block."""
+        """Seconds an item of the newest block, without those in which it had no core."""
 
     def block(self, items: Iterator[Indexed], most: int | None = None) -> Batch:
         """Run the next block, of at most `most` items; empty when there are no more."""
@@ -49,10 +49,11 @@ class First:
         took, after = time.perf_counter_ns() - began, self._schedule.read()
         if part:
             self.item = part[-1]
-            self._learn(took, len(part))
+            delay = after[1] - before[1]
+            self._learn(took, delay, len(part))
             self.sums.wall += took
             self.sums.cpu += after[0] - before[0]
-            self.sums.delay += after[1] - before[1]
+            self.sums.delay += delay
         return Batch(indices, values, failed)
 
     def close(self) -> None:
@@ -69,13 +70,14 @@ class First:
                 failed += 1
         return failed
 
-    def _learn(self, took: int, count: int) -> None:
+    def _learn(self, took: int, delay: int, count: int) -> None:
         sums = self.sums
         sums.done += count
         sums.busy += took
         sums.claims += 1
         sums.longest = max(sums.longest, took // count)
-        self.latest = took / count / 1e9
+        # Where others have the cores, a short item can take long; workers would wait as it did.
+        self.latest = max(0, took - delay) / count / 1e9
         if took < LOOK_SECONDS * 1e9 / 2:
             self._size *= 2
 

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import os
 import random
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Iterable
+from contextlib import closing
 from typing import Any
 
 import pytest
 
 from jobflows.chunking.errors import Halted, ItemError
+from jobflows.chunking.first import First
 from jobflows.chunking.options import Options
 from jobflows.chunking.run import MapRun
 from sample_functions import Appender, invert, slow, spin, square
@@ -107,6 +111,30 @@ def test_work_that_pays_goes_to_processes_and_small_work_stays() -> None:
     many.results()
     assert many.report.executor == "process"
     assert large.report.predicted_seconds is not None
+
+
+def test_a_core_that_others_have_makes_no_item_long() -> None:
+    def takes_30_ms(number: int) -> int:
+        until = time.thread_time() + 0.03
+        while time.thread_time() < until:
+            number += 1
+        return number
+
+    cores = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, {min(cores)})
+    try:
+        with subprocess.Popen(
+            [sys.executable, "-Sc", "print(flush=True)\nwhile 1: 0"], stdout=subprocess.PIPE
+        ) as other:
+            assert other.stdout is not None
+            other.stdout.readline()
+            with closing(First(takes_30_ms)) as first:
+                first.block(iter([(0, 0)]))
+            other.kill()
+    finally:
+        os.sched_setaffinity(0, cores)
+    assert first.sums.delay > 0.01e9
+    assert first.latest == pytest.approx(0.03, abs=0.01)
 
 
 def test_items_that_wait_go_to_threads() -> None:
