@@ -160,6 +160,7 @@ class MapRun(Generic[T, R]):
         try:
             with closing(gang):
                 gang.start()
+                progress.by(choice, gang)  # some may have gone when it is next looked at
                 while not gang.is_over:
                     for batch in gang.gather(TURN):
                         yield self._checked(batch)
