@@ -8,7 +8,6 @@ A file that is damaged, old or of another version of this format is as good as n
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import time
@@ -18,7 +17,6 @@ from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
-from jobflows.chunking.checkpoint.errors import FingerprintError
 from jobflows.chunking.machine.cgroups import cpu_quota
 from jobflows.chunking.machine.cores import usable_cores
 from jobflows.chunking.machine.kernel_files import ROOT, read
@@ -117,7 +115,11 @@ class Cache:
 
 def key_of(function: Callable[..., Any], some: Iterable[Any]) -> str | None:
     """The key of a function over items like `some` on this machine; None if there is none."""
-    from jobflows.chunking.checkpoint.fingerprint import function_key  # noqa: PLC0415 - `inspect`
+    # Only those who have a cache wait for OpenSSL and `inspect`.
+    import hashlib  # noqa: PLC0415
+
+    from jobflows.chunking.checkpoint.errors import FingerprintError  # noqa: PLC0415
+    from jobflows.chunking.checkpoint.fingerprint import function_key  # noqa: PLC0415
 
     try:
         about: dict[str, Any] = dict(function_key(function))

@@ -58,6 +58,15 @@ def test_no_item_runs_twice(count: int, one_by_one: bool, tmp_path: Path) -> Non
     assert sorted(map(int, log.read_bytes().split())) == list(range(count))
 
 
+def test_to_decide_costs_little_besides_the_items() -> None:
+    rounds = []
+    for _ in range(5):
+        began = time.process_time()
+        optimize(square, range(100_000))
+        rounds.append(time.process_time() - began)
+    assert min(rounds) < 0.01
+
+
 def test_the_data_of_a_result_has_all_items_of_a_generator() -> None:
     assert list(optimize(square, (n for n in range(50))).data) == list(range(50))
     assert optimize(square, [3, 1]).data == [3, 1]

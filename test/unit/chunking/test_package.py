@@ -60,3 +60,20 @@ for name in ["__name__", *{NAMES}]:
         [sys.executable, "-c", program], check=True, capture_output=True, text=True
     )
     assert run.stdout.splitlines() == [f"{name} []" for name in ["__name__", *NAMES]]
+
+
+def test_an_import_costs_little_time_and_memory() -> None:
+    program = """
+import time
+began = time.process_time()
+import jobflows.chunking
+print(time.process_time() - began)
+with open("/proc/self/status") as status:
+    print(next(int(line.split()[1]) for line in status if line.startswith("VmHWM")))
+"""
+    run = subprocess.run(
+        [sys.executable, "-c", program], check=True, capture_output=True, text=True
+    )
+    seconds, kilobytes = map(float, run.stdout.split())
+    assert seconds < 0.06
+    assert kilobytes < 25_000
