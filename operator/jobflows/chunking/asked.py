@@ -44,6 +44,7 @@ class Asked:
     n_jobs: int | None = None
     """Exactly so many workers, whatever is measured."""
     executor_type: ExecutorType = "auto"
+    """auto: processes for work, threads for waiting, neither where they would not pay."""
     respect_memory_limit: bool = True
     """Whether to take fewer workers than the cores allow when memory would not suffice."""
     adjust_for_system_load: bool = False
@@ -57,6 +58,7 @@ class Asked:
     verbose: bool = False
     """Whether to tell on stderr what was found."""
     progress_callback: Progress | None = None
+    """Called with what is going on and the share of it that is done, 0 to 1."""
 
     def __post_init__(self) -> None:
         for name in ("sample_size", "max_workers", "n_jobs"):

@@ -54,7 +54,9 @@ def generated() -> dict[str, str]:
     return made
 
 
-@pytest.mark.parametrize("name", ["jobflow", "status", "cli", "operator-flags", "metrics"])
+@pytest.mark.parametrize(
+    "name", ["jobflow", "status", "cli", "operator-flags", "metrics", "chunking"]
+)
 def test_generated_pages_are_as_new_as_the_code(generated: dict[str, str], name: str) -> None:
     file = f"{name}.md"
     assert (DOCS / "reference" / file).read_text() == generated[file], "run docs/generate.py"
