@@ -137,7 +137,7 @@ def _tell(given: argparse.Namespace, outcome: Outcome, first: int, out: ResultsF
         say(_what_is_left(given, out))
     if outcome.signal is not None and not outcome.whole:
         return OF_A_SIGNAL + outcome.signal
-    return FAILED if outcome.report.failed else DONE
+    return FAILED if outcome.report.failed and not given.accept_failures else DONE
 
 
 def _what_is_left(given: argparse.Namespace, out: ResultsFile) -> str:

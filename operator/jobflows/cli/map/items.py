@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from jobflows.cli.map.handed import PREFIX, read_handed
 from jobflows.cli.map.records import (
     Checksum,
     Records,
@@ -69,6 +70,13 @@ def read_items(named: str, start: int, stop: int | None, *, fingerprint: bool) -
         import hashlib  # noqa: PLC0415 - a few milliseconds that only a checkpoint needs
 
         checksum = hashlib.blake2b(digest_size=16)
+    if named.startswith(PREFIX):
+        if (start, stop) != (0, None):
+            raise Refused(f"--slice: {named} is a block already; leave --slice out")
+        block, start, text = read_handed(named)
+        if checksum is not None:
+            checksum.update(text.encode())
+        return Items(block, start, f"#{checksum.hexdigest()}" if checksum else "", ())
     try:
         files, read = _read(named, start, stop, checksum)
     except OSError as error:

@@ -60,7 +60,8 @@ def parser() -> Parser:
         required=True,
         metavar="ITEMS",
         help="FILE.jsonl, FILE.json, FILE.csv, FILE.tsv, FILE.txt; a quoted pattern such as "
-        "'data/*.png', whose items are the paths; - for JSON lines from standard input.",
+        "'data/*.png', whose items are the paths; - for JSON lines from standard input; env:NAME "
+        "for the block that a map step hands over in a variable.",
     )
     made.add_argument(
         "--out", required=True, metavar="FILE", help="Where the results go; - is standard output."
@@ -82,6 +83,11 @@ def parser() -> Parser:
         default="return",
         help="return: a failed item has its error as its result, the others go on; raise: the "
         "first failed item ends the run.",
+    )
+    made.add_argument(
+        "--accept-failures",
+        action="store_true",
+        help="Exit with 0 although items have failed; the summary counts them.",
     )
     made.add_argument(
         "--timeout", type=float, metavar="SECONDS", help="Time for one item, then it has failed."
@@ -130,6 +136,8 @@ def parse(words: Sequence[str]) -> argparse.Namespace:
         raise Refused(f"unknown: {' '.join(more[:3])}{hint}")
     if given.out == "-" and given.output == "json":
         raise Refused("--out - and -o json: both go to standard output; give --out a file")
+    if given.accept_failures and given.errors == "raise":
+        raise Refused("--accept-failures: --errors raise ends at the first one; leave one out")
     if given.items == "-" and given.checkpoint is not None:
         raise Refused(
             "--checkpoint cannot tell whether standard input is the same again; save the items "
