@@ -32,6 +32,7 @@ from jobflows.engine import (
 )
 from jobflows.engine.frontier import Frontier
 from jobflows.engine.indexes import EMPTY, IndexSet
+from jobflows.engine.mapping import Measured
 from jobflows.engine.observations import TaskFailure
 from jobflows.engine.tasks import Tasks
 
@@ -55,6 +56,8 @@ class Batch:
     ends: dict[int, tuple[End, float]]
     gone_at: float | None = None
     """When nothing is left of it, once it is stopped."""
+    says: Callable[[str, int], str] | None = None
+    items_per_task: int = 0
 
     def seen(self, now: float) -> Attempt:
         done = {t: end for t, (end, at) in self.ends.items() if at <= now}
@@ -81,12 +84,16 @@ class Batch:
             cause=failures[0].cause if failures else Cause.APPLICATION,
         )
         if not self.is_array:
-            return whole
+            return replace(whole, output=self.says(self.step, 0)) if self.says and over else whole
         return replace(
             whole,
             tasks=self.tasks,
             succeeded=IndexSet.of(t for t, end in done.items() if end == "ok"),
             failures=tuple(failures),
+            outputs={
+                t: self.says(self.step, t) for t, end in done.items() if end == "ok" and self.says
+            },
+            items_per_task=self.items_per_task,
         )
 
 
@@ -116,6 +123,9 @@ class ArrayWorld:
     """Whether the operator dies before it does anything."""
     repeats: bool = False
     """Whether somebody asked for tasks to run again that had succeeded."""
+    says: Callable[[str, int], str] | None = None
+    """The termination message of a task (step, index)."""
+    measured: dict[str, Measured] = field(default_factory=dict)
 
     def run(self, seconds: float = 10_000.0) -> ArrayWorld:
         """Until the flow has ended, or nothing more can happen."""
@@ -162,6 +172,7 @@ class ArrayWorld:
             resume=self.resume,
             window=self.window,
             largest_batch=self.largest_batch,
+            measured=self.measured,
         )
         self.shown, self.fresh = seen_now, False
         answer = plan(self.flow, self.ledger, seen, self.now)
@@ -224,7 +235,15 @@ class ArrayWorld:
             if other.step == name:
                 live = {t for t, (_, at) in other.ends.items() if at > self.now}
                 assert not live & set(tasks), "a task runs twice at once"
-        self.batches[name, action.number] = Batch(name, action.number, tasks, is_array, ends)
+        self.batches[name, action.number] = Batch(
+            name,
+            action.number,
+            tasks,
+            is_array,
+            ends,
+            says=self.says,
+            items_per_task=action.items_per_task,
+        )
         live_now = sum(
             at > self.now
             for b in self.batches.values()

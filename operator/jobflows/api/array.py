@@ -115,7 +115,7 @@ class TaskValues:
             return cls(prod(len(values) for values in matrix.values()), matrix=matrix)
         items: Sequence[Any] | None = array.items
         if array.items_from is not None:
-            items = _read_items(found or "", array.items_from.limit)
+            items = read_items(found or "", array.items_from.limit)
         if items is not None:
             return cls(len(items), items=tuple(_item(item) for item in items))
         return cls(array.count or 0)
@@ -163,7 +163,8 @@ def _item(item: Any) -> Mapping[str, str]:
     return {"item": scalar(item)}
 
 
-def _read_items(text: str, limit: int) -> Sequence[Any]:
+def read_items(text: str, limit: int) -> Sequence[Any]:
+    """The list in an output of a step; `ItemsError` for what is none, or too long a one."""
     try:
         items = json.loads(text)
     except (ValueError, RecursionError):

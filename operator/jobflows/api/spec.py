@@ -6,6 +6,7 @@ from pydantic import Field
 
 from jobflows.api.array import Array
 from jobflows.api.base import Count, Flag, Model, Opaque, Positive, Rule, Seconds
+from jobflows.api.map import Map
 from jobflows.api.parameters import BY_NAME, Inputs, Outputs, Parameter
 from jobflows.api.policy import ExecutionPolicy, RetryPolicy
 
@@ -69,6 +70,7 @@ class Step(Model):
             "a Job step needs a template or a templateRef, a Manual step must have neither",
         ),
         Rule("has(self.templateRef) || !has(self.arguments)", "arguments need a templateRef"),
+        Rule("!has(self.map) || !has(self.array)", "a map makes its own tasks: no array beside it"),
     )
 
     name: StepName
@@ -115,6 +117,9 @@ class Step(Model):
 
     array: Array | None = None
     """Runs the template many times: as Indexed Jobs, one for each batch of tasks."""
+
+    map: Map | None = None
+    """Calls a function for each of many items; JobFlow writes the command of the template's main container."""  # noqa: E501 - one sentence of kubectl explain
 
     inputs: Inputs = Inputs()
     """Values that enter the step."""

@@ -232,6 +232,93 @@ class TaskStatus(Model):
     """What tasks have behind them that have not succeeded; of an array that has ended only the resources that they had come to, with which a resume starts them."""  # noqa: E501 - one sentence of kubectl explain
 
 
+class MapLimits(Model):
+    """What the pod may use, as it has found out itself."""
+
+    cpus: float | None = None
+    """CPUs, by its cgroup."""
+
+    memory: Number | None = None
+    """Bytes, by its cgroup."""
+
+
+class FailedItem(Model):
+    """An item whose function failed."""
+
+    index: Number
+    """Its place among all items of the step, from 0."""
+
+    error: str = ""
+    """What the function said."""
+
+
+class MapStatus(Model):
+    """How a map step was cut into tasks, and what its tasks measured together."""
+
+    function: str
+    """The function."""
+
+    items_per_task: Count | None = None
+    """Items of each task; stays when the flow is resumed."""
+
+    reason: str | None = None
+    """Why so many."""
+
+    tasks: Count = 0
+    """Tasks whose summary is in here."""
+
+    items: Number = 0
+    """Their items."""
+
+    done: Number = 0
+    """Items whose function returned a value."""
+
+    failed: Number = 0
+    """Items whose function failed, where map.errors is return."""
+
+    skipped: Number = 0
+    """Items that an attempt before had done."""
+
+    workers: Count = 0
+    """Processes or threads, the most in one pod."""
+
+    claim_items: float | None = None
+    """Items that a worker took at a time, on average."""
+
+    seconds: float | None = None
+    """Seconds that the tasks ran, added up."""
+
+    item_seconds: float | None = None
+    """Seconds in the function, on average."""
+
+    cpu_seconds: float | None = None
+    """Seconds of CPU, added up."""
+
+    speedup: float | None = None
+    """How many items ran at once, on average."""
+
+    predicted_speedup: float | None = None
+    """What was predicted of it."""
+
+    efficiency: float | None = None
+    """The speedup by workers; 1 is the best."""
+
+    peak_memory: Number | None = None
+    """Bytes, the most in one pod."""
+
+    deaths: Count = 0
+    """Workers that were killed, and replaced."""
+
+    limits: MapLimits | None = None
+    """What a pod may use."""
+
+    failed_items: Annotated[
+        tuple[FailedItem, ...],
+        Field(max_length=10, json_schema_extra={"x-kubernetes-list-type": "atomic"}),
+    ] = ()
+    """The first ten items that failed."""
+
+
 class StepStatus(Model):
     """Where one step stands."""
 
@@ -297,6 +384,9 @@ class StepStatus(Model):
 
     former_attempts: Count = 0
     """Attempts of an array up to this number were ended by a cold resume; what still runs of them is stopped."""  # noqa: E501 - one sentence of kubectl explain
+
+    map: MapStatus | None = None
+    """How a map step was cut, and what it measured."""
 
     outdated: Flag = False
     """Whether the step was edited after it had finished; a resume may name it in `from`."""

@@ -10,11 +10,13 @@ from rich.console import Console
 
 from jobflows.api.array import TaskValues
 from jobflows.api.jsonpath import split_step_path
+from jobflows.api.map import ITEMS_KEY, Blocks, Map
 from jobflows.api.placeholders import OUTCOME, substitute
 from jobflows.cli.documents import to_json_list, to_yaml
 from jobflows.cli.flowfile import compile_flow, read_flow
 from jobflows.engine import CompiledFlow, CompiledStep, StartAttempt
 from jobflows.engine.batches import first_batch
+from jobflows.engine.blocks import cut
 from jobflows.manifests.job import build_job
 from jobflows.manifests.resources import build_resources
 
@@ -83,9 +85,23 @@ def _first_start(flow: CompiledFlow, step: CompiledStep) -> StartAttempt:
     parameters = _values(flow, step)
     if not step.is_array:
         return StartAttempt(step.index, 1, parameters)
+    if step.spec.map is not None:
+        return _first_block(step, step.spec.map, parameters)
     values = step.values or TaskValues(1, items=({"item": "<item>"},))
     batch = first_batch(values)
     return StartAttempt(step.index, 1, parameters, batch, values)
+
+
+def _first_block(step: CompiledStep, mapping: Map, parameters: Mapping[str, str]) -> StartAttempt:
+    """The first attempt of a map, cut as if no run of its function had been measured."""
+    if mapping.written is None:
+        values = TaskValues(1, items=({ITEMS_KEY: "<items>"},))
+        return StartAttempt(step.index, 1, parameters, first_batch(values), values)
+    size = cut(mapping, mapping.written, None).per_task
+    blocks = Blocks(mapping.written, size)
+    values = TaskValues(len(blocks), items=blocks)
+    batch = first_batch(values)
+    return StartAttempt(step.index, 1, parameters, batch, values, items_per_task=size)
 
 
 def _values(flow: CompiledFlow, step: CompiledStep) -> Mapping[str, str]:

@@ -27,6 +27,7 @@ from jobflows.local import (
     collect_sources,
     create_workdir,
     default_workdir,
+    earlier_measures,
     signals_stop,
     steady_clock,
 )
@@ -157,6 +158,7 @@ async def _run(
         approver=approvals,
         parallelism=parallelism,
         observer=progress.observe,
+        measured=earlier_measures(flow, default_workdir(flow.name, clock()).parent),
     )
     with signals_stop(runner, progress.say), progress:
         ledger = await runner.run()

@@ -69,7 +69,7 @@ def attempts(loaded: Loaded, jobs: Iterable[Job], now: Instant) -> dict[int, Seq
 def attempt_of(job: Job, now: Instant) -> Attempt | None:
     """A Job as the engine sees it, with the stage of its start when nothing worse is known."""
     if is_batch(job.record):
-        attempt: Attempt | None = observe_batch(job.number, job.record, _evidence(job), now)
+        attempt: Attempt | None = observe_batch(job.number, job.record, _evidence(job), None, now)
     else:
         attempt = observe_attempt(job.number, job.record, job.pods, wants_output=False, now=now)
     if attempt is None or attempt.state is not AttemptState.RUNNING or attempt.message:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import msgspec
@@ -11,7 +12,7 @@ from jobflows.cli.cluster import Cluster, Job, Loaded
 from jobflows.cli.explain import describe, named
 from jobflows.cli.sight import attempt_of, attempts, sample
 from jobflows.cli.tables import console, say, table, without_empty
-from jobflows.cli.words import STYLES, duration, one_line
+from jobflows.cli.words import STYLES, duration, measured_words, one_line
 from jobflows.cluster import Resource
 from jobflows.engine import (
     AttemptState,
@@ -25,6 +26,7 @@ from jobflows.engine import (
 )
 from jobflows.engine.failure import budget
 from jobflows.engine.indexes import IndexSet
+from jobflows.engine.mapping import read_map, write_map
 from jobflows.engine.times import rfc3339
 from jobflows.manifests.holdup import KUEUE_QUEUE
 from jobflows.manifests.stages import stages
@@ -67,6 +69,7 @@ async def tell(cluster: Cluster, loaded: Loaded, name: str) -> dict[str, Any]:
             "startTime": rfc3339(record.started),
             "completionTime": rfc3339(record.finished),
             "nextRetryTime": rfc3339(record.retry_at),
+            "map": write_map(record.map) if record.map is not None else {},
             "outputs": dict(record.outputs),
             "dependencies": _neighbours(loaded, flow.graph.parents[index]),
             "dependents": _neighbours(loaded, flow.graph.children[index]),
@@ -95,6 +98,8 @@ def print_story(story: dict[str, Any]) -> None:
             more = len(names) - MOST_NEIGHBOURS
             rest = f" and {more} more" if more > 0 else ""
             facts.add_row(title, Text(", ".join(names[:MOST_NEIGHBOURS]) + rest))
+    for title, words in _map_words(story.get("map", {})):
+        facts.add_row(title, Text(words))
     if "outputs" in story:
         facts.add_row("outputs", Text(", ".join(f"{k}={v}" for k, v in story["outputs"].items())))
     if facts.row_count:
@@ -113,6 +118,20 @@ def print_story(story: dict[str, Any]) -> None:
         _print_attempt(each)
     if "logs" in story:
         say(("logs: ", "dim"), story["logs"])
+
+
+def _map_words(written: dict[str, Any]) -> Iterator[tuple[str, str]]:
+    """How a map was cut, and what it measured."""
+    if "itemsPerTask" in written:
+        yield "itemsPerTask", f"{written['itemsPerTask']} ({written['reason']})"
+    measured = read_map(written).measured
+    if measured is None:
+        return
+    yield "map", measured_words(measured)
+    yield "predicted", f"speedup {measured.predicted_speedup:.3g}"
+    yield "itemSeconds", f"{measured.item_seconds:.3g}"
+    for failed in measured.failed_items:
+        yield f"item {failed.index}", one_line(failed.error)
 
 
 def _print_attempt(each: dict[str, Any]) -> None:

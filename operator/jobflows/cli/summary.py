@@ -9,7 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from jobflows.api.model import API_VERSION, KIND
-from jobflows.cli.words import STYLES, one_line, took, verdict
+from jobflows.cli.words import STYLES, measured_words, one_line, took, verdict
 from jobflows.engine import (
     CompiledFlow,
     FlowPhase,
@@ -96,6 +96,8 @@ def describe_run(flow: CompiledFlow, ledger: Ledger, workdir: Path, now: Instant
 
 def _outputs(record: StepRecord) -> str:
     """What a step has put out, for the column that a success leaves empty."""
+    if record.map is not None and record.map.measured is not None:
+        return measured_words(record.map.measured)
     if record.tasks is not None:
         return f"{len(record.tasks.succeeded)} of {record.tasks.total} tasks"
     return one_line(", ".join(f"{name}={value}" for name, value in record.outputs.items()))

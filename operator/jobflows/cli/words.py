@@ -1,6 +1,7 @@
 """How steps and times are put into words for a terminal."""
 
 from jobflows.engine import FlowPhase, Instant, Ledger, StepPhase, StepRecord
+from jobflows.engine.mapping import Measured
 
 STYLES = {
     StepPhase.SUCCEEDED: "green",
@@ -29,6 +30,18 @@ def took(record: StepRecord, now: Instant) -> str:
     if record.started is None:
         return ""
     return duration((record.finished or now) - record.started)
+
+
+def measured_words(measured: Measured) -> str:
+    """What a map measured: its items, and how well they ran beside each other."""
+    parts = [f"{measured.items} items"]
+    parts += [f"{n} {what}" for what in ("failed", "skipped") if (n := getattr(measured, what))]
+    if measured.tasks > 1:
+        parts.append(f"{measured.tasks} tasks")
+    if measured.speedup:
+        workers = f"{measured.workers} worker{'s' * (measured.workers != 1)}"
+        parts.append(f"speedup {measured.speedup:.3g} on {workers}")
+    return ", ".join(parts)
 
 
 def one_line(message: str) -> str:

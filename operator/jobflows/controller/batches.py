@@ -14,6 +14,7 @@ from jobflows.manifests.observe_batch import (
     failed_positions,
     is_batch,
     next_look,
+    silent_positions,
     stands_still,
 )
 from jobflows.manifests.records import JobRecord
@@ -29,6 +30,8 @@ class Batches:
         self._jobs: dict[Place, JobRecord] = {}
         self._evidence: dict[str, Mapping[int, Evidence]] = {}
         """Why tasks failed, by the UID of their Job and their position in it."""
+        self._outputs: dict[str, Mapping[int, str]] = {}
+        """What tasks of maps have measured, by the UID of their Job and their position in it."""
         self._looks: dict[str, Instant] = {}
         """When to look again at the pods of a Job that stands still, by its UID."""
 
@@ -37,9 +40,17 @@ class Batches:
         before = self._jobs.pop(place, None)
         if before is not None and (job is None or job.metadata.uid != before.metadata.uid):
             self._evidence.pop(before.metadata.uid, None)
+            self._outputs.pop(before.metadata.uid, None)
             self._looks.pop(before.metadata.uid, None)
         if job is not None and is_batch(job):
             self._jobs[place] = job
+
+    def has_questions(self, job: JobRecord) -> bool:
+        """Whether the pods of a Job have something to tell that its own status does not."""
+        if not is_batch(job):
+            return False
+        unexplained = len(failed_positions(job)) > len(self.evidence_of(job))
+        return unexplained or bool(silent_positions(job, self.outputs_of(job)))
 
     def unexplained(self) -> list[tuple[Place, JobRecord]]:
         """Batches with failed tasks of which nobody has read yet why."""
@@ -48,6 +59,22 @@ class Batches:
             for place, job in self._jobs.items()
             if len(failed_positions(job)) > len(self.evidence_of(job))
         ]
+
+    def silent(self) -> list[tuple[Place, JobRecord]]:
+        """Batches of maps with succeeded tasks whose measures nobody has read yet."""
+        return [
+            (place, job)
+            for place, job in self._jobs.items()
+            if silent_positions(job, self.outputs_of(job))
+        ]
+
+    def hear(self, job: JobRecord, outputs: Mapping[int, str]) -> None:
+        """Keep what the tasks of a batch have measured."""
+        self._outputs[job.metadata.uid] = {**self.outputs_of(job), **outputs}
+
+    def outputs_of(self, job: JobRecord) -> Mapping[int, str]:
+        """What tasks of a batch have measured."""
+        return self._outputs.get(job.metadata.uid, {})
 
     def standing_still(self, now: Instant) -> list[tuple[Place, JobRecord]]:
         """Batches whose pods do not get ready, and that it is time to look at."""

@@ -1,7 +1,8 @@
-"""Asks the pods of a batch: the failed ones why they failed, those that wait whether in vain.
+"""Asks the pods of a batch: the failed ones why they failed, those that wait whether in vain, and
+those of a map that have succeeded what they have measured.
 
-A Job tells of its failures little by little. Each time only the pods are read that failed since:
-to read them all anew would be, of ten thousand, fifty million.
+A Job tells of its tasks little by little. Each time only the pods are read that ended since: to
+read them all anew would be, of ten thousand, fifty million.
 """
 
 from __future__ import annotations
@@ -16,7 +17,13 @@ from jobflows.controller.flowstate import FlowState
 from jobflows.engine import Instant
 from jobflows.engine.indexes import IndexSet
 from jobflows.manifests import labels
-from jobflows.manifests.observe_batch import Inquiry, failed_positions, read_stuck
+from jobflows.manifests.observe_batch import (
+    Inquiry,
+    failed_positions,
+    read_outputs,
+    read_stuck,
+    silent_positions,
+)
 from jobflows.manifests.records import JobRecord, PodRecord
 
 PAGE = 500
@@ -41,7 +48,7 @@ class EvidenceReader:
         self._client = client
 
     async def gather(self, state: FlowState, now: Instant) -> None:
-        """Have the sightings of a flow know why each of its failed tasks failed."""
+        """Have the sightings of a flow know all that only the pods of its batches can tell."""
         batches = state.sightings.batches
         for (step, _), job in batches.unexplained():
             known = batches.evidence_of(job)
@@ -50,6 +57,12 @@ class EvidenceReader:
             for portion in _portions(asked):
                 inquiry.hear(await self._pods(job, "Failed", positions=portion))
             state.sightings.explain(step, job, {**known, **inquiry.evidence()}, now)
+        for (step, _), job in batches.silent():
+            asked = silent_positions(job, batches.outputs_of(job))
+            said: list[PodRecord] = []
+            for portion in _portions(asked):
+                said += await self._pods(job, "Succeeded", positions=portion)
+            state.sightings.hear(step, job, read_outputs(job, asked, said), now)
         for (step, _), job in batches.standing_still(now):
             pods = await self._pods(job, "Pending", most=SAMPLE)
             stuck = read_stuck(job, pods)

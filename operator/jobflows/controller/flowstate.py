@@ -14,6 +14,7 @@ from jobflows.api.resume import RESUME_ANNOTATION
 from jobflows.controller.holds import Holds
 from jobflows.controller.sightings import Sightings
 from jobflows.engine import CompiledFlow, Instant, Ledger, LockUse, Observations, Peer
+from jobflows.engine.mapping import Measured
 from jobflows.engine.sizing import Tally
 from jobflows.engine.starts import APPROVED_PREFIX
 from jobflows.engine.stopping import STOP_ANNOTATION, read_stop
@@ -75,6 +76,7 @@ class FlowState:
         window: int,
         quota: int | None = None,
         locks: Mapping[str, LockUse] | None = None,
+        measured: Mapping[str, Measured] | None = None,
     ) -> Observations:
         """All that a plan is told; at most `window` attempts may be on their way at a time."""
         annotations = self.record.metadata.annotations if self.record else {}
@@ -90,6 +92,7 @@ class FlowState:
             window=max(0, window - sightings.starting),
             quota=quota,
             locks=locks or {},
+            measured=measured or {},
             resources_ready=self.resources_ready,
             resources_problem=self.resources_problem,
         )

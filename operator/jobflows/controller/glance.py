@@ -6,6 +6,8 @@ of them until its TTL is over takes a handful of its fields, read in microsecond
 
 from __future__ import annotations
 
+from typing import Any
+
 import msgspec
 
 from jobflows.engine import FlowPhase, Instant
@@ -28,6 +30,7 @@ class StepStatus(msgspec.Struct):
     name: str
     phase: str = ""
     alike: str = ""
+    map: dict[str, Any] = {}
 
 
 class ResumeRefusal(msgspec.Struct):

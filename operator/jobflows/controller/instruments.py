@@ -23,6 +23,8 @@ STAGE = (1, 2, 5, 10, 30, 60, 120, 300, 600, 1800, 3600, 7200, 14400, 43200, 864
 BACKOFF = (1, 5, 10, 30, 60, 300, 600, 1800, 3600)
 APPROVAL = (60, 300, 600, 1800, 3600, 7200, 14400, 28800, 86400, 172800, 604800)
 WAITING = (1e-4, 1e-3, 5e-3, 0.01, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60)
+SHARE = (0.1, 0.25, 0.5, 0.75, 0.8, 0.85, 0.9, 0.95, 0.97, 0.99, 1.0)
+ACCURACY = (0.5, 0.67, 0.8, 0.9, 0.95, 1.0, 1.05, 1.1, 1.25, 1.5, 2.0)
 LAG = (1e-3, 5e-3, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10)
 
 
@@ -100,6 +102,27 @@ class Instruments:
             "From the question to the answer.",
             APPROVAL,
             "namespace",
+        )
+        self.map_items = counter(
+            "zen_flow_map_items_total",
+            "Items of finished map steps: done, failed, or skipped, since done before.",
+            "namespace",
+            "result",
+        )
+        self.map_efficiency = histogram(
+            "zen_flow_map_efficiency_ratio",
+            "Of finished map steps: items at once by workers; 1 is the best.",
+            SHARE,
+            "namespace",
+        )
+        self.map_accuracy = histogram(
+            "zen_flow_map_predicted_speedup_ratio",
+            "Of finished map steps: the speedup that was predicted by the one that was measured.",
+            ACCURACY,
+            "namespace",
+        )
+        self.map_deaths = counter(
+            "zen_flow_map_worker_deaths_total", "Workers that were killed.", "namespace"
         )
         self.timeouts = counter(
             "zen_flow_timeouts_total", "Deadlines passed.", "namespace", "timeout_type"

@@ -122,6 +122,8 @@ class Census:
             self._metrics.approval_answered(namespace, now - (old.started or now))
 
     def _step_ended(self, namespace: str, record: StepRecord, now: Instant) -> None:
+        if record.map is not None and record.map.measured is not None:
+            self._metrics.map_finished(namespace, record.map.measured)
         timed_out = record.reason == Reason.TIMEOUT
         if record.attempt and record.started is not None:
             seconds = now - record.started

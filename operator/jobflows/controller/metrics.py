@@ -30,6 +30,7 @@ from jobflows.controller.scrape import (
     QueueCollector,
     mirrors,
 )
+from jobflows.engine.mapping import Measured
 from jobflows.manifests.stages import Stages
 
 M = TypeVar("M", Counter, Histogram)
@@ -73,6 +74,10 @@ class Metrics:
         self._queued_steps = made.queued_steps
         self._approvals_pending = made.approvals_pending
         self._approval_latency = _Series(made.approval_latency)
+        self._map_items = _Series(made.map_items)
+        self._map_efficiency = _Series(made.map_efficiency)
+        self._map_accuracy = _Series(made.map_accuracy)
+        self._map_deaths = _Series(made.map_deaths)
         self._timeouts = _Series(made.timeouts)
         self._reconciliations = _Series(made.reconciliations)
         self._reconciliation_errors = _Series(made.reconciliation_errors)
@@ -138,6 +143,16 @@ class Metrics:
         """A step will be tried again; `cause` is one of a handful (OutOfMemory, Timeout, ...)."""
         self._step_retries(namespace, cause).inc()
         self._retry_backoff(namespace).observe(backoff_seconds)
+
+    def map_finished(self, namespace: str, measured: Measured) -> None:
+        """A map step reached its end, and this is what it measured."""
+        for result in ("done", "failed", "skipped"):
+            self._map_items(namespace, result).inc(getattr(measured, result))
+        self._map_deaths(namespace).inc(measured.deaths)
+        if measured.efficiency:
+            self._map_efficiency(namespace).observe(measured.efficiency)
+        if measured.speedup and measured.predicted_speedup:
+            self._map_accuracy(namespace).observe(measured.predicted_speedup / measured.speedup)
 
     def step_error(self, namespace: str, error_type: str) -> None:
         """An attempt failed, whether or not another follows."""

@@ -20,6 +20,7 @@ from jobflows.controller.doubt import in_doubt
 from jobflows.controller.effects import Effects
 from jobflows.controller.evidence import EvidenceReader
 from jobflows.controller.flowstate import FlowState
+from jobflows.controller.knowledge import Knowledge
 from jobflows.controller.measure import Census
 from jobflows.controller.metrics import Metrics
 from jobflows.controller.rejection import InvalidFlowError, Rejection, is_mended
@@ -88,6 +89,7 @@ class Reconciler:
         self._wake = wake
         self._look_up = look_up
         self._evidence = evidence
+        self._knowledge = Knowledge()
         self._rejection = Rejection(
             world=world,
             effects=effects,
@@ -142,6 +144,7 @@ class Reconciler:
             window=self._settings.start_window,
             quota=self._admission.share(flow),
             locks=self._admission.locks(flow),
+            measured=self._knowledge.of(flow.namespace) if flow.maps else None,
         )
         return plan(flow, before, seen, now)
 
@@ -153,6 +156,7 @@ class Reconciler:
             return
         state.ledger = answer.ledger
         self._census.move(flow, before, answer.ledger, now)
+        self._knowledge.learn(flow, answer.ledger, now)
         for event in answer.events:
             self._announce(state, event)
         self._tell_mends(state, answer)
@@ -199,6 +203,8 @@ class Reconciler:
         assert state.record is not None  # the caller has looked
         meta = state.record.metadata
         self._census.meet(meta.uid, meta.namespace, rest.phase, rest.steps.values(), new=False)
+        for written in rest.maps:
+            self._knowledge.recall(meta.namespace, written, rest.finished)
         self._wake(state.uid, rest.until)
         return True
 

@@ -6,8 +6,9 @@ it still runs. Asked by the reconciler before it does any work.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from jobflows.api.resume import RESUME_ANNOTATION
 from jobflows.api.validation import check
@@ -18,11 +19,16 @@ from jobflows.engine import CompiledFlow, FlowPhase, Instant, is_settled
 
 @dataclass(frozen=True, slots=True)
 class Rest:
-    """Nothing is to be done before `until`; `steps` are the steps' phases by name."""
+    """Nothing is to be done before `until`.
+
+    `steps` are the steps' phases by name, `maps` what its map steps measured, as the status has it.
+    """
 
     until: Instant
+    finished: Instant
     phase: FlowPhase
     steps: Mapping[str, str]
+    maps: Sequence[Mapping[str, Any]]
 
 
 def at_rest(state: FlowState, now: Instant) -> Rest | None:
@@ -46,7 +52,10 @@ def at_rest(state: FlowState, now: Instant) -> Rest | None:
     if state.sightings.jobs and promises_job_ttl(record):
         return None
     expires = status.finished + glance_policy(record).ttl_seconds_after_finished
-    return Rest(expires, status.phase, steps) if now < expires else None
+    if now >= expires:
+        return None
+    maps = [step.map for step in status.steps if step.map]
+    return Rest(expires, status.finished, status.phase, steps, maps)
 
 
 def former_flow(state: FlowState) -> CompiledFlow | None:

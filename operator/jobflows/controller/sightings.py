@@ -103,7 +103,7 @@ class Sightings:
             _drop(self._requests, step, number)
         if known is not None and _says_the_same(known, job):
             return False
-        return self._refresh(step, now)
+        return self._refresh(step, now) or self.batches.has_questions(job)
 
     def saw_pod(
         self, step: str, number: int, uid: str, pod: PodRecord | None, now: Instant
@@ -139,6 +139,11 @@ class Sightings:
         self.batches.explain(job, evidence)
         self._refresh(step, now)
 
+    def hear(self, step: str, job: JobRecord, outputs: Mapping[int, str], now: Instant) -> None:
+        """Take in what the tasks of a map have measured."""
+        self.batches.hear(job, outputs)
+        self._refresh(step, now)
+
     def is_asked_for(self, step: str, request: Attempt) -> bool:
         """Whether this very request is still all there is to know."""
         return self._requests.get(step, {}).get(request.number) is request
@@ -163,7 +168,8 @@ class Sightings:
             if self._flow is not None:
                 self._unknown.add(step)
             return True
-        wants_output = bool(self._flow.steps[index].outputs)
+        compiled = self._flow.steps[index]
+        wants_output = bool(compiled.outputs) or compiled.spec.map is not None
         attempts = self._observe(step, wants_output=wants_output, now=now)
         self._count(step, attempts)
         self._rechecks.pop(step, None)
@@ -198,7 +204,7 @@ class Sightings:
             job = jobs.get(number)
             if job is not None and is_batch(job):
                 evidence = self.batches.evidence_of(job)
-                batch = observe_batch(number, job, evidence, now)
+                batch = observe_batch(number, job, evidence, self.batches.outputs_of(job), now)
                 found.append(_with_claims(batch, job, ()) if batch.is_live else batch)
                 continue
             attempt = observe_attempt(

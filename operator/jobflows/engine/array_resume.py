@@ -15,6 +15,7 @@ from jobflows.engine.flow import CompiledFlow
 from jobflows.engine.frontier import blocks_dependents, is_unmet
 from jobflows.engine.indexes import EMPTY, IndexSet
 from jobflows.engine.ledger import FRESH, Instant, StepPhase, StepRecord
+from jobflows.engine.mapping import MapRecord
 from jobflows.engine.observations import Attempt, AttemptState
 from jobflows.engine.tasks import Tasks
 
@@ -51,7 +52,22 @@ def again(
     former = used if cold else record.former
     if not used:
         return replace(FRESH, tasks=tasks)
-    return replace(FRESH, attempt=used, failures=record.failures, former=former, tasks=tasks)
+    live = not cold and any(a.is_live for a in attempts)
+    return replace(
+        FRESH,
+        attempt=used,
+        failures=record.failures,
+        former=former,
+        tasks=tasks,
+        map=_cut(record.map, repeated=repeated, live=live),
+    )
+
+
+def _cut(decided: MapRecord | None, *, repeated: bool, live: bool) -> MapRecord | None:
+    """The items of a map stay cut as they are, for the sake of tasks that are kept or still run."""
+    if decided is None or not repeated:
+        return decided
+    return replace(decided, measured=None) if live else None
 
 
 def go_on(

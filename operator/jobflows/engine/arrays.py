@@ -7,6 +7,7 @@ same history, so that ten thousand failures cost one decision.
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 
 from jobflows.engine.allowance import more, retry_words
@@ -18,6 +19,7 @@ from jobflows.engine.ledger import AttemptRef, Reason, StepPhase
 from jobflows.engine.observations import Attempt, AttemptState, Cause, TaskFailure
 from jobflows.engine.plan import StopAttempt
 from jobflows.engine.tasks import NEW, History, Tasks
+from jobflows.engine.values import ValueUnavailableError, read_outputs
 
 HOPELESS = (Cause.REJECTED, Cause.CONFIGURATION)
 """What all tasks share, and another try cannot mend."""
@@ -122,8 +124,21 @@ def _settle(draft: Draft, i: int) -> None:
         phase = StepPhase.SKIPPED if skipped == tasks.total else StepPhase.FAILED
         draft.finish(i, phase, Reason.FAIL_FAST if hasty else Reason.DEPENDENCY_FAILED, words)
     else:
-        draft.finish(i, StepPhase.SUCCEEDED, Reason.COMPLETED, "")
-        draft.event(Reason.COMPLETED, f"{tasks.total} tasks succeeded", i)
+        _succeeded(draft, i, tasks.total)
+
+
+def _succeeded(draft: Draft, i: int, total: int) -> None:
+    """All tasks have: those of a map have outputs, too, in what they have measured together."""
+    step, record = draft.flow.steps[i], draft.records[i].map
+    measured = record.measured if record is not None else None
+    try:
+        outputs = read_outputs(step, json.dumps({"map": measured.document()} if measured else {}))
+    except ValueUnavailableError as error:
+        draft.finish(i, StepPhase.FAILED, Reason.OUTPUT_INVALID, str(error))
+        draft.event(Reason.OUTPUT_INVALID, str(error), i, warning=True)
+        return
+    draft.finish(i, StepPhase.SUCCEEDED, Reason.COMPLETED, "", outputs=outputs)
+    draft.event(Reason.COMPLETED, f"{total} tasks succeeded", i)
 
 
 def _tasks(draft: Draft, i: int) -> Tasks:
@@ -196,10 +211,23 @@ def _take_in_batch(draft: Draft, i: int, attempt: Attempt) -> None:
             succeeded=tasks.succeeded | succeeded,
             histories=tasks.with_history(NEW, succeeded),
         )
+        _measure(draft, i, attempt, succeeded)
     for failure in failures:
         _fail(draft, i, attempt, failure)
     if attempt.recheck_at is not None and attempt.recheck_at > draft.now:
         draft.frontier.set_timer(attempt.recheck_at, i)
+
+
+def _measure(draft: Draft, i: int, attempt: Attempt, succeeded: IndexSet) -> None:
+    """Add what tasks of a map say of themselves."""
+    record = draft.records[i].map
+    if record is None:
+        return
+    alone = {next(iter(attempt.tasks)): attempt.output} if len(attempt.tasks) == 1 else {}
+    said = {**alone, **attempt.outputs}
+    for task in succeeded & IndexSet.of(said):
+        record = record.with_task(said[task])
+    draft.update(i, map=record)
 
 
 def _leave_batch(draft: Draft, i: int, number: int, left: IndexSet) -> None:

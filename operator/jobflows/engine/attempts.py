@@ -24,6 +24,7 @@ from jobflows.engine.ledger import (
     StepPhase,
     StepRecord,
 )
+from jobflows.engine.mapping import MapRecord
 from jobflows.engine.observations import Attempt, AttemptState, Cause
 from jobflows.engine.plan import DeleteAttempt, StopAttempt
 from jobflows.engine.values import (
@@ -161,8 +162,16 @@ def _succeeded(draft: Draft, step: int, attempt: Attempt) -> None:
         )
         _failed(draft, step, broken)
         return
+    _measure(draft, step, attempt)
     draft.finish(step, StepPhase.SUCCEEDED, Reason.COMPLETED, "", outputs=outputs)
     draft.event(Reason.COMPLETED, "succeeded", step)
+
+
+def _measure(draft: Draft, step: int, attempt: Attempt) -> None:
+    """Keep what a map says of itself; the newest attempt knows what those before it did."""
+    mapping = draft.flow.steps[step].spec.map
+    if mapping is not None and attempt.output:
+        draft.update(step, map=MapRecord(function=mapping.function).with_task(attempt.output))
 
 
 def _lost(draft: Draft, step: int) -> None:
@@ -184,6 +193,7 @@ def _vanished(number: int, ref: AttemptRef) -> Attempt:
 def _failed(draft: Draft, step: int, attempt: Attempt) -> None:
     record = draft.records[step]
     compiled = draft.flow.steps[step]
+    _measure(draft, step, attempt)
     verdict = judge(draft.flow, compiled, record.spent, attempt, draft.frontier.retries)
     if verdict.verdict is Verdict.RETRY and not compiled.on_exit and is_failing_fast(draft):
         verdict = replace(verdict, verdict=Verdict.FAIL, spent=record.spent)

@@ -81,7 +81,9 @@ def _start(draft: Draft, step: CompiledStep, room: Room) -> None:
         left = ready
         while left and free and not room.is_over:
             batch = _cut(left, min(free, draft.seen.largest_batch), values)
-            start = StartAttempt(i, number, parameters, batch, values, history.resources)
+            start = StartAttempt(
+                i, number, parameters, batch, values, history.resources, _per_task(draft, i)
+            )
             draft.actions.append(start)
             room.take(step, len(batch))
             number += 1
@@ -113,11 +115,9 @@ def may_follow(
 
 
 def _free(draft: Draft, step: CompiledStep, tasks: Tasks) -> int:
-    array = step.spec.array
-    assert array is not None
-    if array.parallelism is None:
+    if step.task_limit is None:
         return tasks.total
-    return max(0, array.parallelism - len(occupied(draft, step.index)))
+    return max(0, step.task_limit - len(occupied(draft, step.index)))
 
 
 def _ask_again(draft: Draft, step: CompiledStep, tasks: Tasks, room: Room) -> None:
@@ -130,9 +130,23 @@ def _ask_again(draft: Draft, step: CompiledStep, tasks: Tasks, room: Room) -> No
             parameters = resolve_inputs(draft.flow, step, draft.records)
             grown = tasks.history_of(attempt.tasks)[0][0].resources
             draft.actions.append(
-                StartAttempt(step.index, attempt.number, parameters, attempt.tasks, values, grown)
+                StartAttempt(
+                    step.index,
+                    attempt.number,
+                    parameters,
+                    attempt.tasks,
+                    values,
+                    grown,
+                    _per_task(draft, step.index),
+                )
             )
             room.take(step, again=True)
+
+
+def _per_task(draft: Draft, i: int) -> int:
+    """How many items each task has, of a map."""
+    decided = draft.records[i].map
+    return decided.per_task if decided is not None else 0
 
 
 def _wait(draft: Draft, step: CompiledStep, room: Room, tasks: int) -> None:
@@ -151,8 +165,7 @@ def _waits_for_more(draft: Draft, i: int, size: int, ceiling: int, tasks: Tasks)
     begun = draft.records[i].attempt_started
     if begun is None:
         return True  # the first batch is on its way
-    array = draft.flow.steps[i].spec.array
-    limit = array.parallelism if array is not None else None
+    limit = draft.flow.steps[i].task_limit
     left = tasks.total - len(tasks.final)
     wanted = min(left, limit or left, ceiling, FAIR_SHARE * draft.seen.largest_batch)
     if size * FAIR_SHARE >= wanted:

@@ -12,6 +12,7 @@ from jobflows.api import cascade
 from jobflows.api.array import TaskValues
 from jobflows.api.base import Opaque
 from jobflows.api.expressions import Expression
+from jobflows.api.map import with_command
 from jobflows.api.model import JobFlow
 from jobflows.api.parameters import OutputParameter
 from jobflows.api.policy import ExecutionPolicy, PodFailureRule, RetryPolicy
@@ -57,7 +58,14 @@ class CompiledStep:
 
     @property
     def is_array(self) -> bool:
-        return self.spec.array is not None
+        """Whether it has tasks: an array, or a map whose items the flow knows."""
+        return self.spec.array is not None or (self.spec.map is not None and self.spec.map.is_cut)
+
+    @property
+    def task_limit(self) -> int | None:
+        """Most tasks of an array that run at once; None without a limit."""
+        tasks = self.spec.array or self.spec.map
+        return tasks.parallelism if tasks is not None else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +93,8 @@ class CompiledFlow:
     steps_with_ttl: tuple[int, ...]
     manual: frozenset[int]
     """Steps that wait for people."""
+    maps: frozenset[int]
+    """Steps that map a function over items."""
     lock_names: frozenset[str]
     lanes: tuple[int, ...]
     """By step, a number that it shares with the steps that limits treat alike: those of the same
@@ -105,7 +115,7 @@ class CompiledFlow:
         steps = tuple(
             _compile_step(spec, templates, levels, i, step) for i, step in enumerate(spec.all_steps)
         )
-        arrays = {step.index for step in steps if step.is_array}
+        arrays = {step.index for step in steps if step.spec.array is not None}
         policy = spec.execution_policy
         rules = policy.pod_failure_policy
         return cls(
@@ -126,6 +136,7 @@ class CompiledFlow:
             handlers=range(len(spec.steps), len(steps)),
             steps_with_ttl=tuple(step.index for step in steps if step.job_ttl is not None),
             manual=frozenset(step.index for step in steps if step.is_manual),
+            maps=frozenset(step.index for step in steps if step.spec.map is not None),
             lock_names=frozenset(name for step in steps for name in step.locks),
             lanes=_lanes(steps, templates),
         )
@@ -152,6 +163,8 @@ def _compile_step(
     array = step.array
     shared = templates[step.template_ref] if step.template_ref is not None else None
     job = (shared.template if shared else step.template) or {}
+    if step.map is not None:
+        job = with_command(job, step.map)
     ttl = (job.get("spec") or {}).get("ttlSecondsAfterFinished")
     retry = cascade.retry_policy(policies[step.template_ref], step.retry_policy)
     return CompiledStep(

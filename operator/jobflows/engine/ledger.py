@@ -18,6 +18,7 @@ from jobflows.engine.growth import UNGROWN, Grown
 
 if TYPE_CHECKING:
     from jobflows.engine.frontier import Frontier
+    from jobflows.engine.mapping import MapRecord
     from jobflows.engine.tasks import Tasks
 
 __all__ = [
@@ -178,6 +179,9 @@ class StepRecord:
     former: int = 0
     """Attempts of an array up to this number were ended by a cold resume: what still runs of them
     is stopped, and nothing of it counts."""
+
+    map: MapRecord | None = None
+    """How the items of a map step are cut, and what it has measured."""
 
     outdated: bool = False
 

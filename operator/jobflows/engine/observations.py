@@ -13,6 +13,7 @@ from enum import StrEnum
 from jobflows.api.status import Cause
 from jobflows.engine.indexes import EMPTY, IndexSet, union
 from jobflows.engine.ledger import AttemptRef, FlowPhase, Instant
+from jobflows.engine.mapping import Measured
 
 __all__ = ["Attempt", "AttemptState", "Cause", "Observations", "Peer", "TaskFailure"]
 
@@ -68,6 +69,10 @@ class Attempt:
     """Those of them that have succeeded."""
     failures: tuple[TaskFailure, ...] = ()
     """Those of them that have failed."""
+    outputs: Mapping[int, str] = field(default_factory=dict)
+    """Termination messages of tasks that have succeeded, where they are asked for."""
+    items_per_task: int = 0
+    """How many items of a map each task was made for; 0 when nobody cut them."""
     is_over: bool = False
     """Whether nothing of it runs any more, while detail is still on its way."""
     locks: Mapping[str, int] = field(default_factory=dict)
@@ -162,6 +167,8 @@ class Observations:
     """How many attempts one plan may start; the next plan goes on where this one ended."""
     largest_batch: int = 10_000
     """Most tasks of an array in one attempt."""
+    measured: Mapping[str, Measured] = field(default_factory=dict)
+    """What earlier runs of functions have measured."""
     quota: int | None = None
     """How many more tasks this flow may start under limits that it shares; None without any."""
     locks: Mapping[str, LockUse] = field(default_factory=dict)

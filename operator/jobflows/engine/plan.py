@@ -35,6 +35,8 @@ class StartAttempt:
     """The values of all tasks of the array."""
     resources: Grown = UNGROWN
     """What it may use beyond its template, because attempts before it had too little."""
+    items_per_task: int = 0
+    """How many items of a map each of its tasks has."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,6 +28,7 @@ from jobflows.engine.ledger import (
     StepPhase,
     StepRecord,
 )
+from jobflows.engine.mapping import read_map, write_map
 from jobflows.engine.task_status import read_spent, read_tasks, write_spent, write_tasks
 from jobflows.engine.times import parse_rfc3339, rfc3339
 
@@ -242,6 +243,8 @@ def _write_step(name: str, record: StepRecord) -> dict[str, Any]:
         step["tasks"] = write_tasks(record.tasks)
     if record.former:
         step["formerAttempts"] = record.former
+    if record.map is not None:
+        step["map"] = write_map(record.map)
     if record.outdated:
         step["outdated"] = True
     return step
@@ -286,5 +289,6 @@ def _read_step(step: Mapping[str, Any]) -> StepRecord:
         outputs=step.get("outputs") or {},
         tasks=read_tasks(step["tasks"]) if step.get("tasks") else None,
         former=step.get("formerAttempts", 0),
+        map=read_map(step["map"]) if step.get("map") else None,
         outdated=step.get("outdated", False),
     )

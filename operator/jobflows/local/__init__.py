@@ -6,6 +6,7 @@ on one machine has no use for them: concurrencyPolicy, ttlSecondsAfterFinished, 
 """
 
 from jobflows.local.clock import Clock, steady_clock
+from jobflows.local.knowledge import earlier_measures
 from jobflows.local.runner import Approver, LocalRunner, Observer, available_cores
 from jobflows.local.sources import Sources, collect_sources, referenced_keys
 from jobflows.local.stopping import signals_stop
@@ -24,6 +25,7 @@ __all__ = [
     "collect_sources",
     "create_workdir",
     "default_workdir",
+    "earlier_measures",
     "read_tail",
     "referenced_keys",
     "signals_stop",

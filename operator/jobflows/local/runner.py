@@ -32,10 +32,12 @@ from jobflows.engine import (
     StopRequest,
     plan,
 )
+from jobflows.engine.mapping import Measured
 from jobflows.local.clock import Clock
 from jobflows.local.guard import MARK
 from jobflows.local.job import JobAttempt, Surroundings
 from jobflows.local.journal import Journal
+from jobflows.local.own_command import with_own_command
 from jobflows.local.sources import Sources
 from jobflows.local.watchdog import Watchdog
 from jobflows.manifests.job import build_job
@@ -81,8 +83,10 @@ class LocalRunner:
         parallelism: int | None = None,
         observer: Observer | None = None,
         environment: Mapping[str, str] = os.environ,
+        measured: Mapping[str, Measured] | None = None,
     ) -> None:
         self.flow = flow
+        self._measured = measured or {}
         self.ledger = Ledger()
         self._clock = clock
         self._approver = approver
@@ -91,6 +95,8 @@ class LocalRunner:
         self._workdir = workdir
         self._sources = sources
         variables = {**environment, MARK: flow.uid}
+        if flow.maps:
+            variables["PATH"] = with_own_command(variables.get("PATH", ""), workdir)
         self._environment = {os.fsencode(k): os.fsencode(v) for k, v in variables.items()}
         self._journal = Journal(flow, workdir, clock)
         self._watchdog = Watchdog(flow.uid)
@@ -163,6 +169,7 @@ class LocalRunner:
             approvals=self._approvals,
             stop=self._stop,
             window=max(0, self._parallelism - len(self._live)) + AHEAD,
+            measured=self._measured,
             largest_batch=1,  # one process after the other is as cheap here as all at once
         )
         self._changed = set()

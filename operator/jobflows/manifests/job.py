@@ -93,6 +93,8 @@ def build_job(flow: CompiledFlow, start: StartAttempt) -> dict[str, Any]:
     annotations = {**(metadata.get("annotations") or {}), **own["annotations"], **locks}
     if tasks:
         annotations[labels.TASKS] = str(tasks)
+    if start.items_per_task:
+        annotations[labels.MAP_BLOCK] = str(start.items_per_task)
     return {
         "apiVersion": "batch/v1",
         "kind": "Job",

@@ -24,6 +24,9 @@ TASKS = f"{GROUP}/tasks"
 POSITION = "batch.kubernetes.io/job-completion-index"
 """Label that Kubernetes gives to a pod of an Indexed Job: its position in the Job."""
 
+MAP_BLOCK = f"{GROUP}/items-per-task"
+"""Annotation of a Job that runs tasks of a map: how many items each of them has."""
+
 SELECTOR = f"{MANAGED_BY}={MANAGER}"
 """Label selector of what the operator watches: all that it creates but the pods of arrays."""
 

@@ -37,7 +37,7 @@ def observe_attempt(
 ) -> Attempt | None:
     """Say how attempt `number` stands; None when nothing of it is left.
 
-    `wants_output` is whether the step declares outputs, which only a pod can tell.
+    `wants_output` is whether the step has outputs, or measures itself, which only a pod can tell.
     """
     if job is None:
         return _without_job(number, pods)
@@ -55,14 +55,14 @@ def observe_attempt(
             state=AttemptState.SUCCEEDED,
             ref=ref,
             created=created,
-            output=_output(done) if done else None,
+            output=output_of(done) if done else None,
         )
     if job.metadata.deletionTimestamp is not None:
         words = "the Job is being deleted"
         return Attempt(
             number=number, state=AttemptState.STOPPING, ref=ref, created=created, message=words
         )
-    failure = _failure(number, job, pods, ref, now)
+    failure = _failure(number, job, pods, ref, wants_output=wants_output, now=now)
     if failure is not None:
         return failure
     running = _running(number, ref, created, "", None)
@@ -79,7 +79,7 @@ def _without_job(number: int, pods: Sequence[PodRecord]) -> Attempt | None:
         ref = AttemptRef(owner.name, owner.uid) if owner else AttemptRef(pod.metadata.name)
         if pod.status.phase == "Succeeded":
             return Attempt(
-                number=number, state=AttemptState.SUCCEEDED, ref=ref, output=_output(pod)
+                number=number, state=AttemptState.SUCCEEDED, ref=ref, output=output_of(pod)
             )
         if pod.status.phase != "Failed":
             words = "its Job is gone, its pod is not yet"
@@ -100,7 +100,13 @@ def _done_pod(job: JobRecord, pods: Sequence[PodRecord]) -> PodRecord | None:
 
 
 def _failure(
-    number: int, job: JobRecord, pods: Sequence[PodRecord], ref: AttemptRef, now: Instant
+    number: int,
+    job: JobRecord,
+    pods: Sequence[PodRecord],
+    ref: AttemptRef,
+    *,
+    wants_output: bool,
+    now: Instant,
 ) -> Attempt | None:
     pod = _culprit(pods)
     verdict = job.condition("Failed")
@@ -113,6 +119,7 @@ def _failure(
         if now < since + DETAIL_GRACE and verdict.reason != "DeadlineExceeded":
             return _running(number, ref, created, verdict.message, since + DETAIL_GRACE)
     why = _why(job, pod, verdict)
+    said = output_of(pod) if wants_output and pod is not None else None
     return Attempt(
         number=number,
         state=AttemptState.FAILED,
@@ -122,6 +129,7 @@ def _failure(
         reason=why.reason,
         message=why.message,
         exit_codes=why.exit_codes,
+        output=said,
     )
 
 
@@ -159,7 +167,7 @@ def _is_deleted(pod: PodRecord) -> bool:
     return pod.metadata.deletionTimestamp is not None and disruption(pod) is None
 
 
-def _output(pod: PodRecord) -> str:
+def output_of(pod: PodRecord) -> str:
     """The termination message of the container `main`, or of the first one."""
     statuses: Sequence[ContainerStatus] = pod.status.containerStatuses
     chosen = next((s for s in statuses if s.name == MAIN), statuses[0] if statuses else None)

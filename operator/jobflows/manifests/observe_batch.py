@@ -2,7 +2,8 @@
 
 The Job counts its tasks itself, by index; its pods are not watched, which would cost five events a
 task. Only when it says that tasks have failed are the failed pods read, to learn why; and when it
-has pods of which none gets ready, some are read to see whether they ever will.
+has pods of which none gets ready, some are read to see whether they ever will. The pods of a map
+are read once they have succeeded, for what they have measured.
 """
 
 from __future__ import annotations
@@ -12,11 +13,12 @@ from dataclasses import dataclass, field, replace
 from math import ceil
 
 from jobflows.engine import Attempt, AttemptRef, AttemptState, Cause, Instant, Reason
-from jobflows.engine.indexes import IndexSet
+from jobflows.engine.indexes import EMPTY, IndexSet
 from jobflows.engine.observations import TaskFailure
 from jobflows.engine.times import parse_rfc3339
 from jobflows.manifests import labels
 from jobflows.manifests.causes import explain_failure, explain_stuck
+from jobflows.manifests.observe import output_of
 from jobflows.manifests.records import JobRecord, PodRecord
 
 PATIENCE = 10.0
@@ -124,6 +126,30 @@ class _Words:
         return replace(self.first, message=f"{self.first.message} (the others differ in words)")
 
 
+def items_per_task(job: JobRecord) -> int:
+    """How many items each task of a map has; 0 for a Job that runs something else."""
+    written = job.metadata.annotations.get(labels.MAP_BLOCK, "")
+    return int(written) if written.isdigit() else 0
+
+
+def silent_positions(job: JobRecord, outputs: Mapping[int, str]) -> IndexSet:
+    """Positions of tasks of a map that have succeeded, and whose measures nobody has read yet."""
+    if not items_per_task(job):
+        return EMPTY
+    return IndexSet.parse(job.status.completedIndexes or "") - IndexSet.of(outputs)
+
+
+def read_outputs(job: JobRecord, asked: IndexSet, pods: Iterable[PodRecord]) -> dict[int, str]:
+    """What the succeeded pods of a Job say; nothing for a pod that is gone."""
+    found = dict.fromkeys(asked, "")
+    for pod in pods:
+        owner, position = pod.metadata.owner, pod.metadata.labels.get(labels.POSITION, "")
+        own = owner is not None and owner.uid == job.metadata.uid
+        if own and position.isdigit() and int(position) in found:
+            found[int(position)] = output_of(pod)
+    return found
+
+
 def stands_still(job: JobRecord) -> bool:
     """Whether a Job has pods of which none has ever got ready."""
     status = job.status
@@ -150,11 +176,23 @@ def read_stuck(job: JobRecord, pods: Iterable[PodRecord]) -> dict[int, Evidence]
 
 
 def observe_batch(
-    number: int, job: JobRecord, evidence: Mapping[int, Evidence], now: Instant
+    number: int,
+    job: JobRecord,
+    evidence: Mapping[int, Evidence],
+    outputs: Mapping[int, str] | None,
+    now: Instant,
 ) -> Attempt:
-    """Say how attempt `number` of an array stands; failures without evidence are not yet told."""
+    """Say how attempt `number` of an array stands.
+
+    Failures without evidence are not yet told, nor are successes of a map whose measures are not
+    read: a task ends once, and with all that there is to say. None for who does not ask for them.
+    """
     tasks = IndexSet.parse(job.metadata.annotations[labels.TASKS])
+    silent = EMPTY if outputs is None else silent_positions(job, outputs)
     state, cause, reason, message = _state(job, evidence)
+    if silent and state in (AttemptState.SUCCEEDED, AttemptState.FAILED):
+        state, cause, reason, message = AttemptState.RUNNING, Cause.APPLICATION, "", ""
+    members = list(tasks) if outputs else []
     return Attempt(
         number=number,
         state=state,
@@ -164,7 +202,9 @@ def observe_batch(
         reason=reason,
         message=message,
         tasks=tasks,
-        succeeded=tasks.at(IndexSet.parse(job.status.completedIndexes or "")),
+        succeeded=tasks.at(IndexSet.parse(job.status.completedIndexes or "") - silent),
+        outputs={members[n]: said for n, said in (outputs or {}).items() if n < len(members)},
+        items_per_task=items_per_task(job),
         failures=_failures(tasks, evidence),
         recheck_at=next_look(job, now) if stands_still(job) and not evidence else None,
     )

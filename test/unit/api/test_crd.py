@@ -66,6 +66,8 @@ def test_objects_that_pass_through_keep_their_fields() -> None:
         ".spec.templates[].template",
         ".spec.steps[].template",
         ".spec.onExit[].template",
+        ".spec.steps[].map.items",
+        ".spec.onExit[].map.items",
         ".spec.steps[].array.items[]",
         ".spec.steps[].array.matrix{}[]",
         ".spec.onExit[].array.items[]",

@@ -47,6 +47,7 @@ def job_record(
     uid: str = "job-1",
     conditions: tuple[dict[str, str], ...] = (),
     spec: dict[str, Any] | None = None,
+    status: dict[str, Any] | None = None,
     **meta: Any,
 ) -> JobRecord:
     """A Job of an attempt, owned by its flow."""
@@ -63,7 +64,7 @@ def job_record(
         }
         | meta,
         "spec": {"backoffLimit": 0} | (spec or {}),
-        "status": {"conditions": list(conditions)},
+        "status": {"conditions": list(conditions)} | (status or {}),
     }
     return JOB(msgspec.json.encode(body))
 

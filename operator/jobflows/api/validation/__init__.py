@@ -17,6 +17,7 @@ from jobflows.api.validation import (
     graph,
     growth,
     locks,
+    maps,
     names,
     order,
     parameters,
@@ -95,4 +96,5 @@ def _meaning(flow: JobFlow, spelling: Spelling) -> Iterator[Problem]:
     yield from parameters.placeholders(flow, spelling)
     yield from sharing.shared_templates(flow, spelling)
     yield from arrays.arrays(flow, steps, demands, spelling)
+    yield from maps.maps(flow, steps, demands)
     yield from order.order(flow, steps, demands)

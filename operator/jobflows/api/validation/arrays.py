@@ -6,6 +6,7 @@ from typing import Any
 
 from jobflows.api import cascade
 from jobflows.api.array import MAX_TASKS, TASK_KEY_PATTERN, Array, ItemsError, TaskValues
+from jobflows.api.containers import main_container
 from jobflows.api.model import JobFlow
 from jobflows.api.placeholders import inline_arguments, split_task
 from jobflows.api.spec import Step
@@ -51,6 +52,9 @@ def arrays(
             if cascade.outputs(shared, step):
                 cure = "Have the tasks write to a volume, and a step after them read it"
                 yield Problem((*base, "outputs"), "tasks of an array have no outputs", cure)
+        elif step.map is not None:
+            keys = {"index"}
+            yield from _runnable(base, where, step, template)
         strings = [
             *leaves(where, inline_arguments(template, step.arguments)),
             *leaves((*base, "metadata", "labels"), step.metadata.labels),
@@ -120,15 +124,17 @@ def _runnable(
     base: Path, where: Path, step: Step, template: Mapping[str, Any] | None
 ) -> Iterator[Problem]:
     if step.type == "Manual":
-        yield Problem((*base, "array"), "a Manual step has no tasks", "Remove array")
+        if step.array is not None:
+            yield Problem((*base, "array"), "a Manual step has no tasks", "Remove array")
         return
     spec = (template or {}).get("spec")
     if not isinstance(spec, dict):
         return
     for key in DECIDED:
         if spec.get(key) is not None:
-            cure = "Remove it; use array.parallelism and retryPolicy"
-            yield Problem((*where, "spec", key), "is decided by the array", cure)
+            kind = "array" if step.array is not None else "map"
+            cure = f"Remove it; use {kind}.parallelism and retryPolicy"
+            yield Problem((*where, "spec", key), f"is decided by the {kind}", cure)
     pod = spec.get("template")
     inner = pod.get("spec") if isinstance(pod, dict) else None
     if isinstance(inner, dict) and inner.get("restartPolicy") == "OnFailure":
@@ -183,7 +189,8 @@ def _mentions(
     names = split_task(text)[1::2]
     if not names:
         return
-    if step.array is None:
+    has_tasks = step.array is not None or (step.map is not None and step.map.is_cut)
+    if not has_tasks:
         yield Problem(path, f"{{{{ task.{names[0]} }}}} needs an array", "Add array to the step")
         return
     if not becomes_environment(path):
@@ -202,6 +209,8 @@ def _mentions(
     container: Any = template
     for key in ("spec", "template", "spec", group, number):
         container = container[key]
+    if step.map is not None and container is main_container(template):
+        return
     if not container.get("command"):
         yield Problem(
             (*path[:9], "command"),

@@ -21,6 +21,9 @@ from jobflows.api.validation.order import Demand
 from jobflows.api.validation.places import places
 from jobflows.api.validation.problems import Path, Problem, Spelling, listed
 
+MAP_TEXTS = ("function", "items", "out", "checkpoint")
+"""Fields of a map that become words of its command, and may hold placeholders."""
+
 ELSEWHERE = "Use it in command, args or env[].value of a container, nowhere else"
 
 
@@ -124,6 +127,11 @@ def _strings(base: Path, step: Step) -> Iterator[tuple[Path, str]]:
     yield from leaves((*base, "metadata", "labels"), step.metadata.labels)
     yield from leaves((*base, "metadata", "annotations"), step.metadata.annotations)
     yield from leaves((*base, "template"), step.template)
+    if step.map is not None:
+        for name in MAP_TEXTS:
+            text = getattr(step.map, name)
+            if isinstance(text, str):
+                yield from leaves((*base, "map", name), text)
     yield from fallback_strings(base, step.retry_policy)
 
 
@@ -171,7 +179,7 @@ def check_string(
             problem = f"{{{{ arguments.{name} }}}} has a value in spec.templates only"
             cure = "Move the template there, or use an input parameter of the step"
             yield Problem(path, problem, cure)
-    if path[3] not in ("template", "metadata", "arguments"):
+    if path[3] not in ("template", "metadata", "arguments", "map"):
         for name in dict.fromkeys(find_context(text)):
             problem = f"{{{{ {name} }}}} is known to the step's Job only"
             yield Problem(path, problem, "Use it in the step's template or metadata")
@@ -184,7 +192,8 @@ def check_string(
 
 def _outcomes(path: Path, text: str) -> Iterator[Problem]:
     """The outcome is known to the Jobs of exit handlers; a shared template may be one of theirs."""
-    known = path[1] in ("onExit", "templates") and path[3] in ("template", "metadata", "arguments")
+    places = ("template", "metadata", "arguments", "map")
+    known = path[1] in ("onExit", "templates") and path[3] in places
     for name in () if known else dict.fromkeys(find_outcome(text)):
         problem = f"{{{{ {name} }}}} is known to the Jobs of exit handlers only"
         yield Problem(path, problem, "Use it in the template or metadata of a step of spec.onExit")
@@ -199,6 +208,8 @@ def becomes_environment(path: Path) -> bool:
     """Whether a string is where `$(NAME)` of an environment variable works."""
     inside = path[3:]
     match inside:
+        case ("map", _):
+            return True
         case (
             "template",
             "spec",

@@ -6,6 +6,7 @@ from unit.api.refused.conditions import CONDITIONS
 from unit.api.refused.endings import ENDINGS
 from unit.api.refused.growth import GROWTH
 from unit.api.refused.locks import LOCKS
+from unit.api.refused.maps import MAPS
 from unit.api.refused.names import GRAPH, NAMES
 from unit.api.refused.parameters import PARAMETERS
 from unit.api.refused.policies import RESOURCES, RETRIES
@@ -29,4 +30,5 @@ REFUSED = [
     *PARAMETERS,
     *SHARING,
     *ARRAYS,
+    *MAPS,
 ]
