@@ -19,7 +19,7 @@ from cluster.paths import cache
 MANIFEST = "application/vnd.oci.image.manifest.v1+json"
 _CONFIG = "application/vnd.oci.image.config.v1+json"
 _LAYER = "application/vnd.oci.image.layer.v1.tar"
-_PATH = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+PATH = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 
 def store() -> Path:
@@ -44,7 +44,7 @@ def add(names: Sequence[str], layers: Sequence[Path], run: Mapping[str, Any]) ->
     `run` is the OCI image configuration's `config`: Cmd, Entrypoint, Env, User, WorkingDir.
     """
     described = [_describe(_LAYER, _keep_file(layer), layer.stat().st_size) for layer in layers]
-    _store_image(names, described, {"Env": [_PATH], **run})
+    _store_image(names, described, {"Env": [PATH], **run})
 
 
 def extend(base: str, names: Sequence[str], layers: Sequence[Path], run: Mapping[str, Any]) -> None:
@@ -53,6 +53,12 @@ def extend(base: str, names: Sequence[str], layers: Sequence[Path], run: Mapping
     config = json.loads(blob_file(manifest["config"]["digest"]).read_text())
     added = [_describe(_LAYER, _keep_file(layer), layer.stat().st_size) for layer in layers]
     _store_image(names, [*manifest["layers"], *added], {**config["config"], **run})
+
+
+def size(name: str) -> int:
+    """Bytes of the layers of a stored image, as a node unpacks them."""
+    manifest = json.loads(blob_file(name_file(name).read_text()).read_text())
+    return sum(layer["size"] for layer in manifest["layers"])
 
 
 def _store_image(

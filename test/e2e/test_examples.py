@@ -34,6 +34,7 @@ def test_no_example_is_forgotten() -> None:
         "templates",
         "array",
         "elementwise",
+        "map",
     }
     assert {path.stem for path in EXAMPLES.glob("*.yaml")} == tested
 

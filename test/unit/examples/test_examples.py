@@ -68,6 +68,7 @@ RUNS = {
         [],
         {f"{kind}-{part}": "Succeeded 1" for kind in ("crunch", "store") for part in "abcd"},
     ),
+    "map": ([], {"count": "Succeeded 1", "report": "Succeeded 1"}),
     "templates": (
         ["--param", "day=2026-02-01"],
         {
@@ -87,6 +88,7 @@ LOGS = {
     "resume": ("load", "attempt 1: loaded 120 rows\n"),
     "parameters": ("greet", "Servus, Ada!\n"),
     "on-exit": ("tidy", "tidied up after Succeeded\n"),
+    "map": ("report", '12 of 12 counted\n{"index": 11, "result": 63951}\n'),
     "templates": ("both", "counting both of 2026-02-01 on 2026-02-01\n"),
 }
 
