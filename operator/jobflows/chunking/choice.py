@@ -6,9 +6,11 @@ import importlib
 import pickle
 import sys
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
+from jobflows.chunking import mains
 from jobflows.chunking.first import First, transport_seconds
 from jobflows.chunking.machine.cgroups import cpu_throttling
 from jobflows.chunking.machine.cores import usable_cores
@@ -92,21 +94,14 @@ class Chooser:
         choice = self._processes(f"{workers} processes: items work")
         try:
             transport = transport_seconds(batch.values[-1])
-            self._try_to_send(first, choice.method)
+            forked = self._source.sequence is not None
+            try_to_send(first.function, first.item, choice.method, forked=forked)
         except Exception as error:  # noqa: BLE001 - whatever their own pickling raises
             self._stay = f"no workers: not all can be sent between processes ({error})"
             return None
         start = start_seconds(workers, resident_memory(), forked=choice.method == "fork")
         one = Estimate(first.latest, *transport)
         return choice if pays(left, workers, one, start) else None
-
-    def _try_to_send(self, first: First, method: StartMethod) -> None:
-        """Raises what would be raised by sending what a fork does not give to workers."""
-        if method != "fork":
-            spawned = importlib.import_module("jobflows.chunking.spawned")  # multiprocessing: 10 ms
-            spawned.portable(first.function)
-        if method != "fork" or self._source.sequence is None:
-            pickle.dumps(first.item, 5)
 
     def _workers(self, left: int) -> int:
         self._cores = self._cores or usable_cores()
@@ -123,6 +118,22 @@ class Chooser:
     def stays(self) -> str:
         """Why the calling process goes on alone, if there is a reason besides the cost."""
         return self._stay
+
+
+def try_to_send(
+    function: Callable[[Any], Any], item: Any, method: StartMethod, *, forked: bool
+) -> None:
+    """Raises what would be raised by sending what a fork does not give to workers.
+
+    A fork gives them all items where it is `forked` with them.
+    """
+    if method != "fork":
+        spawned = importlib.import_module("jobflows.chunking.spawned")  # multiprocessing: 10 ms
+        spawned.portable(function)
+    if method != "fork" or not forked:
+        data = pickle.dumps(item, 5)
+        if method != "fork" and b"__main__" in data and not mains.is_importable():
+            raise TypeError(f"{item!r:.80} cannot be sent to another interpreter: {mains.WHY}")
 
 
 class Throttled:

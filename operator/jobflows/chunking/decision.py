@@ -33,6 +33,7 @@ class Known:
     send: float
     receive: float
     not_sendable: str
+    """Why function, items or results cannot be sent between processes."""
     grown: int | None
 
 
@@ -110,7 +111,7 @@ class _Deciding:
         if self._machine.parallel_threads and asked.executor_type == "auto":
             return self._threads(waits)
         if known.not_sendable and asked.executor_type == "auto" and asked.n_jobs is None:
-            why = f"results cannot be sent between processes ({known.not_sendable})"
+            why = f"not all can be sent between processes ({known.not_sendable})"
             return self._serial(f"one worker: {why}", (why,))
         return self._processes()
 
@@ -167,7 +168,7 @@ class _Deciding:
             f"{n_jobs} processes: items work" if not forced else f"{n_jobs} processes, as asked"
         )
         warnings = (
-            (f"results cannot be sent between processes ({known.not_sendable})",)
+            (f"not all can be sent between processes ({known.not_sendable})",)
             if known.not_sendable
             else ()
         )

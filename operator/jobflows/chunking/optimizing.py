@@ -19,7 +19,7 @@ from jobflows.chunking.asked import (
     Progress,
 )
 from jobflows.chunking.cache import Actuals, key_of
-from jobflows.chunking.choice import free_threaded, start_method
+from jobflows.chunking.choice import free_threaded, start_method, try_to_send
 from jobflows.chunking.decision import Known, Machine, decide
 from jobflows.chunking.machine.cgroups import cpu_quota
 from jobflows.chunking.machine.claim_cost import claim_cost
@@ -114,7 +114,7 @@ def optimize_as(
     tell("measuring the machine", 0.5)
     method = start_method(Options())[0]
     machine = _machine(method, asked)
-    known = _known(given, sample)
+    known = _known(given, sample, _obstacle(function, given, sample, method))
     decision = decide(known, machine, asked)
     warnings = [*decision.warnings, *recommendations(sample)]
     if asked.cache is not None and key is None:
@@ -199,7 +199,21 @@ def _room(cores: int) -> int:
     return calculate_load_aware_workers(cores)
 
 
-def _known(given: Input, sample: Sample) -> Known:
+def _obstacle(
+    function: Callable[[Any], Any], given: Input, sample: Sample, method: StartMethod
+) -> str:
+    """Why not everything can be sent between processes, if so."""
+    known = next(given.spread(), None)
+    if sample.not_sendable or known is None:
+        return sample.not_sendable
+    try:
+        try_to_send(function, known[1], method, forked=given.sequence is not None)
+    except Exception as error:  # noqa: BLE001 - whatever their own pickling raises
+        return str(error)
+    return ""
+
+
+def _known(given: Input, sample: Sample, obstacle: str) -> Known:
     return Known(
         items=given.length(),
         measured=len(sample.kept),
@@ -208,7 +222,7 @@ def _known(given: Input, sample: Sample) -> Known:
         on_core=sample.on_core,
         send=sample.send or 0.0,
         receive=sample.receive or 0.0,
-        not_sendable=sample.not_sendable,
+        not_sendable=obstacle,
         grown=sample.grown,
     )
 

@@ -17,6 +17,7 @@ from multiprocessing.context import ForkServerContext, SpawnContext
 from multiprocessing.process import BaseProcess
 from typing import Any
 
+from jobflows.chunking import mains
 from jobflows.chunking.board import Board
 from jobflows.chunking.crew import Pipes
 from jobflows.chunking.lane import PipeLane
@@ -45,21 +46,22 @@ def portable(function: Callable[[Any], Any]) -> bytes:
 
     Raises `NotPortableError`.
     """
+    data, trouble = b"", mains.WHY
     try:
         data = pickle.dumps(function, 5)
         if not _is_mains(function):
             return data
     except Exception as error:  # noqa: BLE001 - pickling raises what it likes
-        data, trouble = b"", error
+        trouble = f"{error}: define it at the top of a module"
     try:
         code: bytes = importlib.import_module("cloudpickle").dumps(function, 5)
     except ImportError:
-        if data:
+        if data and mains.is_importable():
             return data
         raise NotPortableError(
-            f"{function!r} cannot be sent to another interpreter ({trouble}): define it at the top "
-            "of a module, install cloudpickle, or set start_method='fork'"
-        ) from trouble
+            f"{function!r} cannot be sent to another interpreter: {trouble}, install cloudpickle, "
+            "or set start_method='fork'"
+        ) from None
     except Exception as error:
         raise NotPortableError(f"{function!r} cannot be sent to another interpreter") from error
     return code
@@ -91,7 +93,8 @@ class Spawned:
                 self._claim_ns,
             ),
         )
-        process.start()
+        with mains.kept_out_if_harmful():
+            process.start()
         assert process.pid is not None
         self._processes[process.pid] = process
         _STARTED.add(process)

@@ -140,7 +140,7 @@ def test_work_beside_busy_neighbours_is_not_taken_for_waiting() -> None:
 def test_results_that_cannot_be_sent_stay_here() -> None:
     result = optimize(lambda n: slow(n) and (lambda: n), [1] * 500)
     assert result.executor_type == "serial"
-    assert "cannot be sent" in result.reason
+    assert "not all can be sent between processes" in result.reason
 
 
 def test_work_that_pays_gets_processes() -> None:
