@@ -10,8 +10,8 @@ MODE ?= sim
 NAME ?= dev
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint types layers unit coverage test-cluster e2e bench bench-chunking \
-	cluster-up cluster-down cluster-status crds docs golden format lock clean
+.PHONY: help setup demo test lint types layers unit coverage test-faults test-cluster e2e bench \
+	bench-chunking cluster-up cluster-down cluster-status crds docs golden format lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -50,6 +50,16 @@ unit: setup ## tests that need only Python
 
 coverage: setup ## the same with a coverage report
 	$(BIN)/python -m pytest test/unit test/engine -n auto -q --cov --cov-report=term --cov-report=xml
+
+FAULTS := test/unit/chunking/test_faults.py test/unit/chunking/test_result_log.py
+
+test-faults: ROUNDS ?= 100
+test-faults: JOBS ?= 4
+test-faults: setup ## workers killed, late and cut short, a full disk: ROUNDS=100 in a row
+	@for round in $$(seq $(ROUNDS)); do \
+		echo "round $$round of $(ROUNDS)"; \
+		$(BIN)/python -m pytest $(FAULTS) -n $(JOBS) -q -x --no-header || exit 1; \
+	done
 
 test-cluster: setup ## flows on a real API server with simulated pods (Go, or CLUSTER=kind)
 	$(BIN)/python -m pytest test/cluster_suite

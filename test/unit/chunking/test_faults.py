@@ -361,6 +361,7 @@ from jobflows.chunking.run import MapRun
 from process_watch import descriptors, shared_memory, workers
 
 if __name__ == "__main__":
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's "&" has it ignored
     way = {way!r}
     if way.get("start_method") in ("spawn", "forkserver"):
         from multiprocessing import forkserver, resource_tracker

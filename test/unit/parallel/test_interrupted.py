@@ -17,6 +17,7 @@ def wait(*_):
     os.write(1, f"{os.getpid()}\\n".encode())
     signal.pause()
 
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's "&" has it ignored
 try:
     if sys.argv[1] == "tasks":
         executor = HierarchicalExecutor(2, "process")
