@@ -6,6 +6,7 @@ import os
 import time
 from collections.abc import Iterable
 
+from jobflows.chunking.machine.kernel_files import ROOT, Root
 from jobflows.chunking.machine.memory import available_memory
 
 PERIOD = 0.25
@@ -17,8 +18,9 @@ RESERVE = 0.1
 class MemoryWatch:
     """Looks at the processes of a run now and then. Memory is in bytes."""
 
-    def __init__(self, most: int | None) -> None:
+    def __init__(self, most: int | None, root: Root = ROOT) -> None:
         self._most = most
+        self._root = root
         self._looked = -PERIOD
         self.peak = 0
 
@@ -33,7 +35,7 @@ class MemoryWatch:
         self.peak = max(self.peak, used)
         if self._most is not None and held > self._most:
             return True
-        return available_memory() < RESERVE * used
+        return available_memory(self._root) < RESERVE * used
 
 
 def private_memory(pid: int) -> int:
