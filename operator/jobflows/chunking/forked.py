@@ -9,6 +9,7 @@ from typing import Any
 
 from jobflows.chunking.board import Board
 from jobflows.chunking.crew import Pipes
+from jobflows.chunking.numeric_threads import limit_threads, threads_each
 from jobflows.chunking.sender import confess
 from jobflows.chunking.supply import Supply
 from jobflows.chunking.worker import Worker, heed_no_signals, lifeline
@@ -31,6 +32,7 @@ class Forked:
         self._board = board
         self._sharers = sharers
         self._claim_ns = claim_ns
+        self._threads = threads_each(sharers)
 
     def start(self, slot: int, pipes: Pipes, others: list[int]) -> int:
         _flush()
@@ -67,6 +69,7 @@ class Forked:
             return 0
 
     def _work(self, slot: int, pipes: Pipes) -> None:
+        limit_threads(self._threads)
         Worker(
             self._function,
             self._supply.lane(slot, pipes.inbox, self._sharers),

@@ -21,6 +21,7 @@ from jobflows.chunking import mains
 from jobflows.chunking.board import Board
 from jobflows.chunking.crew import Pipes
 from jobflows.chunking.lane import PipeLane
+from jobflows.chunking.numeric_threads import inherited, limit_threads, threads_each
 from jobflows.chunking.options import StartMethod
 from jobflows.chunking.sender import confess
 from jobflows.chunking.worker import Worker, heed_no_signals, lifeline
@@ -76,9 +77,11 @@ class Spawned:
         context = multiprocessing.get_context(method)
         assert isinstance(context, Context)
         self._context = context
+        self._method = method
         self._function = portable(function)
         self._board = board
         self._claim_ns = claim_ns
+        self._threads = threads_each(board.slots)
         self._processes: dict[int, BaseProcess] = {}
 
     def start(self, slot: int, pipes: Pipes, others: list[int]) -> int:  # noqa: ARG002 - none of
@@ -91,9 +94,12 @@ class Spawned:
                 slot,
                 tuple(_Descriptor(fd) for fd in (pipes.out, pipes.inbox, pipes.life)),
                 self._claim_ns,
+                self._threads,
             ),
         )
-        with mains.kept_out_if_harmful():
+        # A forkserver has the variables it was started with; its workers set theirs themselves.
+        threads = self._threads if self._method == "spawn" else None
+        with mains.kept_out_if_harmful(), inherited(threads):
             process.start()
         assert process.pid is not None
         self._processes[process.pid] = process
@@ -127,12 +133,13 @@ def _arrived(descriptor: Any) -> int:
     return fd
 
 
-def _be_worker(
+def _be_worker(  # noqa: PLR0917 - one caller
     function: bytes,
     shared: tuple[int, int, int],
     slot: int,
     pipes: tuple[int, int, int],
     claim_ns: int,
+    threads: int | None,
 ) -> None:
     fd, slots, ring_bytes = shared
     out, inbox, life = pipes
@@ -140,6 +147,7 @@ def _be_worker(
     heed_no_signals()
     board = Board(slots, ring_bytes, fd)
     try:
+        limit_threads(threads)
         lane = PipeLane(inbox)
         Worker(pickle.loads(function), lane, board, slot, out, claim_ns=claim_ns).work()
     except Exception as error:  # noqa: BLE001 - told to the caller
