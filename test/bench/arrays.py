@@ -5,7 +5,8 @@ One flow on simulated pods. Writes are counted from the server's audit log, CPU 
 operator's process; the makespan is the Job controller's and the kubelets', not ours, and is told
 for orientation only. Without `--parallelism` all pods of an array are there at once, which a small
 control plane survives up to some 10,000. The pods name their node and want no token, so that each
-costs the control plane four calls and not ten; the operator sees nothing of that.
+costs the control plane four calls and not ten; the operator sees nothing of that. With `--no-pods`
+there are none at all: a stand-in for the Job controller counts the tasks.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ import msgspec
 from bench.planning import flow_of
 from bench.shapes import layers, pod_spec
 from bench.site import site
+from bench.stand_in import MANAGER, play_job_controller
 from cluster import lifecycle
 from cluster.errors import ClusterError
 from cluster.record import Record
@@ -62,6 +64,7 @@ def main() -> int:
     parser.add_argument("--name", default="bench", help="cluster to use (default: bench)")
     parser.add_argument("--tasks", type=int, default=10_000, help="tasks (default: 10000)")
     parser.add_argument("--parallelism", type=int, help="most of them at once (default: no limit)")
+    parser.add_argument("--no-pods", action="store_true", help="Jobs that are only counted")
     parser.add_argument("--steps", type=int, default=0, help="steps of a flow without an array")
     parser.add_argument("--layers", type=int, default=20, help="layers of these (default: 20)")
     parser.add_argument("--seconds", type=float, help="report after so long how far it has come")
@@ -70,7 +73,7 @@ def main() -> int:
     if options.steps:
         flow = _flow_of_steps(options.steps, options.layers)
     else:
-        flow = _flow_of_tasks(options.tasks, options.parallelism)
+        flow = _flow_of_tasks(options.tasks, options.parallelism, no_pods=options.no_pods)
     try:
         record = lifecycle.up(options.name, "sim")
     except ClusterError as error:
@@ -94,9 +97,11 @@ async def _measure(
         before, began = where.process.cpu_seconds(), time.monotonic()
         client = Client(where.user, Limiter(), rng=random.Random(0))
         await client.create(JOBFLOWS, where.namespace, flow)
+        stand_in = asyncio.create_task(play_job_controller(where.user, where.namespace))
         with suppress(TimeoutError):
             async with asyncio.timeout(seconds):
                 await _watch_status(client, where.namespace, watched)
+        stand_in.cancel()
         cpu, took = where.process.cpu_seconds() - before, time.monotonic() - began
         writes = where.audit.writes("operator")
         peak = where.process.peak_mib()
@@ -135,10 +140,12 @@ async def _watch_status(client: Client, namespace: str, watched: _Watched) -> No
         await asyncio.sleep(POLL_SECONDS)
 
 
-def _flow_of_tasks(tasks: int, parallelism: int | None) -> dict[str, Any]:
+def _flow_of_tasks(tasks: int, parallelism: int | None, *, no_pods: bool) -> dict[str, Any]:
     array = {"count": tasks, **({} if parallelism is None else {"parallelism": parallelism})}
     pod = pod_spec() | CHEAP
-    step = {"name": "a", "array": array, "template": {"spec": {"template": {"spec": pod}}}}
+    managed = {"managedBy": MANAGER} if no_pods else {}
+    job = {"spec": {**managed, "template": {"spec": pod}}}
+    step = {"name": "a", "array": array, "template": job}
     return {
         "apiVersion": "workflow.kube-zen.io/v1alpha1",
         "kind": "JobFlow",

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from jobflows.engine import Instant
+from jobflows.engine import Attempt, Instant
 from jobflows.manifests.observe_batch import (
     Evidence,
     failed_positions,
     is_batch,
     next_look,
+    observe_batch,
     silent_positions,
     stands_still,
 )
@@ -34,6 +35,8 @@ class Batches:
         """What tasks of maps have measured, by the UID of their Job and their position in it."""
         self._looks: dict[str, Instant] = {}
         """When to look again at the pods of a Job that stands still, by its UID."""
+        self._over: dict[str, tuple[JobRecord, Attempt]] = {}
+        """Batches that are over, by UID, as long as nothing new is known of them."""
 
     def saw(self, place: Place, job: JobRecord | None) -> None:
         """A Job was added or changed, or is gone (None)."""
@@ -42,6 +45,7 @@ class Batches:
             self._evidence.pop(before.metadata.uid, None)
             self._outputs.pop(before.metadata.uid, None)
             self._looks.pop(before.metadata.uid, None)
+            self._over.pop(before.metadata.uid, None)
         if job is not None and is_batch(job):
             self._jobs[place] = job
 
@@ -71,6 +75,7 @@ class Batches:
     def hear(self, job: JobRecord, outputs: Mapping[int, str]) -> None:
         """Keep what the tasks of a batch have measured."""
         self._outputs[job.metadata.uid] = {**self.outputs_of(job), **outputs}
+        self._over.pop(job.metadata.uid, None)
 
     def outputs_of(self, job: JobRecord) -> Mapping[int, str]:
         """What tasks of a batch have measured."""
@@ -93,7 +98,18 @@ class Batches:
     def explain(self, job: JobRecord, evidence: Mapping[int, Evidence]) -> None:
         """Keep what was read about the tasks of a batch."""
         self._evidence[job.metadata.uid] = evidence
+        self._over.pop(job.metadata.uid, None)
 
     def evidence_of(self, job: JobRecord) -> Mapping[int, Evidence]:
         """What was read about the tasks of a batch."""
         return self._evidence.get(job.metadata.uid, {})
+
+    def observe(self, number: int, job: JobRecord, now: Instant) -> Attempt:
+        """A batch as an attempt. A long array leaves many that are over, and none is read twice."""
+        known = self._over.get(job.metadata.uid)
+        if known is not None and known[0] is job:
+            return known[1]
+        attempt = observe_batch(number, job, self.evidence_of(job), self.outputs_of(job), now)
+        if job.is_over:
+            self._over[job.metadata.uid] = (job, attempt)
+        return attempt

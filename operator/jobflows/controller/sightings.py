@@ -18,7 +18,6 @@ from jobflows.manifests.observe import observe_attempt
 from jobflows.manifests.observe_batch import (
     Evidence,
     is_batch,
-    observe_batch,
 )
 from jobflows.manifests.records import JobRecord, PodRecord
 
@@ -203,8 +202,7 @@ class Sightings:
         for number in sorted({*jobs, *pods, *requests}):
             job = jobs.get(number)
             if job is not None and is_batch(job):
-                evidence = self.batches.evidence_of(job)
-                batch = observe_batch(number, job, evidence, self.batches.outputs_of(job), now)
+                batch = self.batches.observe(number, job, now)
                 found.append(_with_claims(batch, job, ()) if batch.is_live else batch)
                 continue
             attempt = observe_attempt(
