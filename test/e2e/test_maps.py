@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -47,6 +48,7 @@ def state(real: Record, kube: Kube) -> Iterator[None]:
     if real.provider != "binaries":
         pytest.skip("the image of map steps is made for the cluster of this repository")
     runtime_image.ensure_runtime()
+    folder = Path("/var/tmp", kube.namespace)
     volume = {
         "apiVersion": "v1",
         "kind": "PersistentVolume",
@@ -55,12 +57,13 @@ def state(real: Record, kube: Kube) -> Iterator[None]:
             "capacity": {"storage": "1Gi"},
             "accessModes": ["ReadWriteOnce"],
             "claimRef": {"namespace": kube.namespace, "name": "map-state"},
-            "hostPath": {"path": f"/var/tmp/{kube.namespace}", "type": "DirectoryOrCreate"},
+            "hostPath": {"path": str(folder), "type": "DirectoryOrCreate"},
         },
     }
     kube.apply(volume)
     yield
     kube("delete", "persistentvolume", f"{kube.namespace}-state", "--wait=false")
+    shutil.rmtree(folder, ignore_errors=True)  # a pod may still write there
 
 
 @pytest.mark.usefixtures("state")

@@ -28,7 +28,7 @@ def test_a_block_that_was_begun_is_gone_on_with_and_another_is_refused(place: Pl
     words += ["--checkpoint", "log"]
     place.run(*words, env=block(0, 1, 2))
     place.run(*words, env=block(0, 1, 2))
-    assert place.calls() == [1, 2]
+    assert sorted(place.calls()) == [1, 2]
     _, said = place.run(*words, env=block(0, 1, 3), code=2)
     assert "items" in said
 
