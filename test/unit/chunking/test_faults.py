@@ -156,11 +156,11 @@ class killer:  # noqa: N801 - reads as a statement
 
     def _kill(self, caller: int, spared: set[int], count: int) -> None:
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
-        seen = 0
+        enough = 1  # at first: all may wait for the item that awaits it
         for _ in range(4):
-            while (now := os.stat(self.log).st_size) < seen + 400:
+            while (now := os.stat(self.log).st_size) < enough:
                 time.sleep(0.001)
-            seen = now
+            enough = now + 400
             time.sleep(random.random() * 0.01)
             victims: set[int] = set()
             while not victims:  # as there are none between some processes and a crowd
