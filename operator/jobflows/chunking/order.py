@@ -6,6 +6,7 @@ are ranges too, an order is made of a few ranges of indices, one after the other
 
 from __future__ import annotations
 
+import math
 from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from itertools import accumulate
@@ -15,6 +16,7 @@ SAMPLE = 0.06
 """Share of the items that is worked on first."""
 BLOCKS = 64
 """Places at most from which it is taken."""
+GOLDEN = (5**0.5 - 1) / 2
 
 
 class Order:
@@ -45,7 +47,7 @@ class Listed(Order):
 
 
 class Sampled(Order):
-    """Evenly spread blocks of items first, then what lies between them.
+    """Evenly spread blocks of items first, then what lies around them.
 
     What is measured on the first twentieth is then true of the whole, also where items grow from
     the first to the last, and the long ones are not all left for the end.
@@ -67,14 +69,23 @@ class Sampled(Order):
 
 
 def sample_first(count: int) -> Iterator[range]:
-    """Ranges that cover `count` indices once: the sample, then the rest in order."""
+    """Ranges that cover `count` indices once: the sample, then the rest in order.
+
+    A block lies in the middle of what it stands for, and each follows the others by the golden
+    section: the blocks that are done at any moment are spread evenly, too.
+    """
     blocks = max(1, min(BLOCKS, int(count * SAMPLE)))
-    length = max(1, int(count * SAMPLE / blocks))
-    starts = [count * block // blocks for block in range(blocks)]
-    yield from (range(start, start + length) for start in starts)
-    for start, following in zip(starts, [*starts[1:], count], strict=True):
-        if start + length < following:
-            yield range(start + length, following)
+    length = math.ceil(count * SAMPLE / blocks)
+    middles = (count * (2 * block + 1) // (2 * blocks) for block in range(blocks))
+    sample = [range(middle - length // 2, middle - length // 2 + length) for middle in middles]
+    yield from (sample[block] for block in sorted(range(blocks), key=lambda b: b * GOLDEN % 1))
+    done = 0
+    for block in sample:
+        if done < block.start:
+            yield range(done, block.start)
+        done = block.stop
+    if done < count:
+        yield range(done, count)
 
 
 def spread(first: int, count: int) -> Order:
