@@ -15,7 +15,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Protocol
 
-from jobflows.chunking.arena import Arena
 from jobflows.chunking.blame import Blame
 from jobflows.chunking.board import CURSOR, DONE, EACH, HALT, PART, RETIRE, SINCE, WANTED, Board
 from jobflows.chunking.errors import WorkersLostError
@@ -87,7 +86,6 @@ class Crew:
         board.words[EACH] = timeout is not None
         self.wanted = self._most = workers
         self._members: dict[int, _Member] = {}
-        self._arena = Arena()
         self._slots = list(range(board.slots - 1, -1, -1))
         self._blame = Blame()
         self._poll = select.poll()
@@ -237,8 +235,7 @@ class Crew:
             raise
         theirs.close()
         self._slots.remove(slot)
-        mailbox = Mailbox(out, self._board, slot, self._arena)
-        member = _Member(pid, slot, Pipes(out, inbox, life), mailbox)
+        member = _Member(pid, slot, Pipes(out, inbox, life), Mailbox(out, self._board, slot))
         self._members[out] = member
         self._poll.register(out, select.POLLIN)
         self._supply.joined(slot, inbox)

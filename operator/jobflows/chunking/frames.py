@@ -12,7 +12,6 @@ from __future__ import annotations
 import io
 import pickle
 import struct
-from collections.abc import Callable
 from typing import Any
 
 HEADER = struct.Struct("<5q")
@@ -87,21 +86,14 @@ def inline(kind: int, value: object) -> list[bytes | memoryview]:
     return [header, pickled, *buffers, lengths]
 
 
-def load(
-    body: memoryview, pickled: int, buffers: int, room: Callable[[int], Any] = bytearray
-) -> Any:
-    """The value of a body; nothing of it refers to `body` afterwards.
-
-    `room` gives so many bytes of memory for an array.
-    """
+def load(body: memoryview, pickled: int, buffers: int) -> Any:
+    """The value of a body; nothing of it refers to `body` afterwards."""
     if not buffers:
         return pickle.loads(body[:pickled])
     lengths_at = len(body) - buffers * _LENGTH.size
     at, out = pickled, []
     for (length,) in _LENGTH.iter_unpack(body[lengths_at:]):
-        taken = room(length)
-        taken[:] = body[at : at + length]
-        out.append(taken)
+        out.append(bytearray(body[at : at + length]))
         at += length
     return pickle.loads(body[:pickled], buffers=out)
 

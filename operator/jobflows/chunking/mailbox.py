@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from typing import Any
 
-from jobflows.chunking.arena import Arena
 from jobflows.chunking.board import READ, Board
 from jobflows.chunking.frames import BYE, FAULT, HEADER, INLINE, load
 
@@ -18,14 +17,13 @@ class Mailbox:
     `fault` is why no worker can do what this one was to do; empty as long as that is not so.
     """
 
-    def __init__(self, fd: int, board: Board, slot: int, arena: Arena) -> None:
+    def __init__(self, fd: int, board: Board, slot: int) -> None:
         self.fd = fd
         self.closed = False
         self.bye = False
         self.fault = ""
         self._last = False
         self._board = board
-        self._arena = arena
         self._ring = board.ring(slot)
         self._read = board.slot(slot) + READ
         self._head = bytearray()
@@ -88,7 +86,7 @@ class Mailbox:
     def _take(self, body: memoryview, values: list[Any]) -> None:
         kind, _, _, pickled, buffers = self._header
         try:
-            value = load(body, pickled, buffers, self._arena.room)
+            value = load(body, pickled, buffers)
         except Exception as error:  # noqa: BLE001 - whatever a result's own unpickling raises
             # As text: the exception's frames would hold on to the ring.
             self.fault = f"results of a worker cannot be read: {type(error).__name__}: {error}"
