@@ -99,6 +99,8 @@ class Board:
         words, at = self.words, self.slot(slot)
         fcntl.lockf(self.fd, fcntl.LOCK_EX)
         try:
+            if words[HALT]:
+                return None
             returned = words[RETURNED]
             if returned:
                 top = _TABLE + 2 * (returned - 1)

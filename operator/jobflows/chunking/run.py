@@ -164,6 +164,8 @@ class MapRun(Generic[T, R]):
                 while not gang.is_over:
                     for batch in gang.gather(TURN):
                         yield self._checked(batch)
+                        if self._halted:
+                            gang.halt()
                     if self._halted and self._wind_down(gang):
                         break
                     if (limit := self._limit(before)) is not None:

@@ -108,10 +108,14 @@ class Threads:
         """What comes within `seconds`, as soon as anything comes."""
         try:
             batch = self._out.get(timeout=seconds)
+            more = self._out.qsize()  # and not what comes meanwhile: that may never end
             while True:
                 with self._lock:
                     self._given += len(batch.indices)
                 yield batch
+                if not more:
+                    break
+                more -= 1
                 batch = self._out.get_nowait()
         except queue.Empty:
             pass
