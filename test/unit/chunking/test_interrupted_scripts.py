@@ -19,9 +19,13 @@ SCRIPT = """
 import os, signal, sys, time
 from jobflows.chunking import MapRun, Options, execute
 
+told = 0
+
 def work(number):
-    if number < 2:
-        os.write(1, b"%d\\n" % os.getpid())
+    global told
+    if told != os.getpid():
+        told = os.getpid()
+        os.write(1, b"%d\\n" % told)
     time.sleep(0.005)
     return bytes(50_000)
 
