@@ -365,7 +365,8 @@ def test_results_do_not_wait_for_an_input_that_is_slow() -> None:
 
 @pytest.mark.parametrize("way", [FORK, SPAWN], ids=["fork", "spawn"])
 def test_processes_begin_nothing_once_a_run_is_halted(way: dict[str, Any]) -> None:
-    assert len(list(_halted_after(100, MapRun(spin, [20_000] * 100_000, Options(**way))))) <= 40
+    late = list(_halted_after(100, MapRun(spin, [200_000] * 100_000, Options(**way))))
+    assert len(late) <= 100  # what was done, and on its way
 
 
 def test_threads_begin_nothing_once_a_run_is_halted() -> None:
