@@ -26,7 +26,6 @@ from jobflows.chunking.errors import Halted, ItemError, WorkersLostError
 from jobflows.chunking.options import Options
 from jobflows.chunking.run import MapRun
 from process_watch import Watched, children, descriptors, shared_memory, workers
-from sample_functions import spin
 
 FORK: dict[str, Any] = {"executor": "process", "workers": 2, "start_method": "fork"}
 SPAWN: dict[str, Any] = {"executor": "process", "workers": 2, "start_method": "spawn"}
@@ -361,41 +360,6 @@ def test_results_do_not_wait_for_an_input_that_is_slow() -> None:
     for index, _ in MapRun(abs, items(), Options(**FORK)).pairs():
         ahead.append(read - index)
     assert max(ahead[11:]) < 20
-
-
-@pytest.mark.parametrize("way", [FORK, SPAWN], ids=["fork", "spawn"])
-def test_processes_begin_nothing_once_a_run_is_halted(way: dict[str, Any]) -> None:
-    late = list(_halted_after(100, MapRun(spin, [200_000] * 100_000, Options(**way))))
-    assert len(late) <= 100  # what was done, and on its way
-
-
-def test_threads_begin_nothing_once_a_run_is_halted() -> None:
-    begun = 0
-
-    def counted(_: int) -> None:
-        nonlocal begun
-        begun += 1
-        spin(20_000)
-
-    run = MapRun(counted, range(100_000), Options(executor="thread", workers=16))
-    late = _halted_after(100, run)
-    next(late, None)
-    at_halt = begun
-    assert all(value is None for _, value in late)  # what was done already, which may be much
-    assert begun - at_halt <= 16
-
-
-def _halted_after(count: int, run: MapRun[Any, Any]) -> Iterator[Any]:
-    """Halt it after so many results, and yield those that come all the same."""
-    try:
-        for number, pair in enumerate(run.pairs(), 1):
-            if number == count:
-                run.halt()
-            if number > count:
-                yield pair
-    except Halted:
-        return
-    raise AssertionError("it went on to its end")
 
 
 # signals, and ends of the caller -----------------------------------------------------------------
