@@ -24,12 +24,11 @@ from typing import Any
 
 import msgspec
 
+from bench.plane import simulated
 from bench.planning import flow_of
 from bench.shapes import layers, pod_spec
 from bench.site import site
 from bench.stand_in import MANAGER, play_job_controller
-from cluster import lifecycle
-from cluster.errors import ClusterError
 from cluster.record import Record
 from jobflows.cluster.client import Client
 from jobflows.cluster.limiter import Limiter
@@ -74,17 +73,11 @@ def main() -> int:
         flow = _flow_of_steps(options.steps, options.layers)
     else:
         flow = _flow_of_tasks(options.tasks, options.parallelism, no_pods=options.no_pods)
-    try:
-        record = lifecycle.up(options.name, "sim")
-    except ClusterError as error:
-        print(f"bench skipped: {error}", file=sys.stderr)
-        return error.exit_code
-    try:
-        with tempfile.TemporaryDirectory() as folder:
-            asyncio.run(_measure(record, flow, options.seconds, Path(folder)))
-    finally:
-        if not options.keep:
-            lifecycle.down(options.name)
+    with (
+        simulated(options.name, keep=options.keep) as record,
+        tempfile.TemporaryDirectory() as folder,
+    ):
+        asyncio.run(_measure(record, flow, options.seconds, Path(folder)))
     return 0
 
 

@@ -11,31 +11,12 @@ import asyncio
 import random
 from contextlib import aclosing
 
-import msgspec
-
+from bench.changes import changes
 from bench.shapes import Scenario, bare_job
 from jobflows.cluster.client import Client
 from jobflows.cluster.limiter import Limiter
 from jobflows.cluster.resources import JOBS, PODS
 from jobflows.cluster.transport import Transport
-
-
-class _Meta(msgspec.Struct):
-    labels: dict[str, str] = {}
-
-
-class _Status(msgspec.Struct):
-    phase: str = ""
-
-
-class _Pod(msgspec.Struct):
-    metadata: _Meta
-    status: _Status
-
-
-class _Event(msgspec.Struct):
-    type: str
-    object: _Pod
 
 
 async def run_bare_loop(
@@ -59,28 +40,23 @@ async def run_bare_loop(
         creating.add(task)
         task.add_done_callback(creating.discard)
 
-    decode = msgspec.json.Decoder(_Event).decode
     started = loop.time()
     for key, count in unmet.items():
         if count == 0:
             create(*key)
-    while open_steps:  # the server may end a watch; a new one begins with all pods as they are
-        watch = client.watch(PODS, namespace, label_selector=f"bench/run={run}")
-        async with aclosing(watch) as lines:
-            async for line in lines:
-                if b'"BOOKMARK"' in line[:24]:
-                    continue
-                pod = decode(line).object
-                key = (pod.metadata.labels["bench/flow"], pod.metadata.labels["bench/step"])
-                if pod.status.phase != "Succeeded" or key not in open_steps:
-                    continue
-                open_steps.discard(key)
-                for child in below[key[1]]:
-                    unmet[key[0], child] -= 1
-                    if unmet[key[0], child] == 0:
-                        create(key[0], child)
-                if not open_steps:
-                    break
+    watch = changes(client, PODS, namespace, label_selector=f"bench/run={run}")
+    async with aclosing(watch) as pods:
+        async for pod in pods:
+            key = (pod.metadata.labels["bench/flow"], pod.metadata.labels["bench/step"])
+            if pod.status.phase != "Succeeded" or key not in open_steps:
+                continue
+            open_steps.discard(key)
+            for child in below[key[1]]:
+                unmet[key[0], child] -= 1
+                if unmet[key[0], child] == 0:
+                    create(key[0], child)
+            if not open_steps:
+                break
     if creating:
         await asyncio.wait(creating)
     return loop.time() - started

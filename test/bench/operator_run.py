@@ -7,13 +7,12 @@ import os
 import random
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import aclosing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-import msgspec
-
+from bench.changes import changes
 from bench.shapes import Scenario, job_flow
 from jobflows.cluster.client import Client
 from jobflows.cluster.limiter import Limiter
@@ -26,24 +25,6 @@ FLAGS = (
     "--log-level=warning",
     "--metrics-addr=127.0.0.1:0",
 )
-
-
-class _Meta(msgspec.Struct):
-    name: str
-
-
-class _Status(msgspec.Struct):
-    phase: str = ""
-
-
-class _Flow(msgspec.Struct):
-    metadata: _Meta
-    status: _Status = msgspec.field(default_factory=_Status)
-
-
-class _Event(msgspec.Struct):
-    type: str
-    object: _Flow
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,10 +46,12 @@ class Process:
 
 
 @contextmanager
-def operator(kubeconfig: str, namespace: str, log: Path) -> Iterator[Process]:
+def operator(
+    kubeconfig: str, namespace: str, log: Path, flags: Sequence[str] = FLAGS
+) -> Iterator[Process]:
     """Start the operator; end it, and wait for it, on leaving."""
     command = [sys.executable, "-m", "jobflows.controller"]
-    command += [*FLAGS, f"--kubeconfig={kubeconfig}", f"--watch-namespace={namespace}"]
+    command += [*flags, f"--kubeconfig={kubeconfig}", f"--watch-namespace={namespace}"]
     with log.open("w") as stderr:
         process = subprocess.Popen(command, stdout=stderr, stderr=stderr)
         try:
@@ -83,24 +66,19 @@ async def run_flows(transport: Transport, scenario: Scenario, namespace: str, ru
     client = Client(transport, Limiter(), rng=random.Random(0))
     dag = scenario.dag()
     waiting = {f"{run}-{i}" for i in range(scenario.flows)}
-    decode = msgspec.json.Decoder(_Event).decode
     loop = asyncio.get_running_loop()
     started = loop.time()
     creates = asyncio.gather(
         *(client.create(JOBFLOWS, namespace, job_flow(name, dag)) for name in waiting)
     )
-    while waiting:  # the server may end a watch; a new one begins with all flows as they are
-        async with aclosing(client.watch(JOBFLOWS, namespace)) as lines:
-            async for line in lines:
-                if b'"BOOKMARK"' in line[:24]:
-                    continue
-                flow = decode(line).object
-                if flow.status.phase == "Failed":
-                    raise RuntimeError(f"flow {flow.metadata.name} failed")
-                if flow.status.phase == "Succeeded":
-                    waiting.discard(flow.metadata.name)
-                if not waiting:
-                    break
+    async with aclosing(changes(client, JOBFLOWS, namespace)) as flows:
+        async for flow in flows:
+            if flow.status.phase == "Failed":
+                raise RuntimeError(f"flow {flow.metadata.name} failed")
+            if flow.status.phase == "Succeeded":
+                waiting.discard(flow.metadata.name)
+            if not waiting:
+                break
     took = loop.time() - started
     await creates
     return took

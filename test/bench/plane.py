@@ -5,10 +5,15 @@ from __future__ import annotations
 import asyncio
 import json
 import random
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import msgspec
 import yaml
 
+from cluster import lifecycle
+from cluster.errors import ClusterError
 from cluster.record import Record
 from jobflows.cluster.client import Client
 from jobflows.cluster.errors import ApiError
@@ -23,18 +28,44 @@ CRDS = Resource(
 NAMESPACES = Resource("", "v1", "namespaces", "Namespace")
 ACCOUNTS = Resource("", "v1", "serviceaccounts", "ServiceAccount")
 POLL_SECONDS = 0.2
+WAIT_SECONDS = 180.0
+"""For what comes at once where nobody else is at work."""
+
+
+class _Condition(msgspec.Struct):
+    type: str
+    status: str
 
 
 class _JobStatus(msgspec.Struct):
-    completionTime: str | None = None  # noqa: N815 - the API's own name
+    conditions: list[_Condition] = []
+
+    @property
+    def is_over(self) -> bool:
+        return any(c.type in ("Complete", "Failed") and c.status == "True" for c in self.conditions)
 
 
 class _Job(msgspec.Struct):
-    status: _JobStatus
+    status: _JobStatus = msgspec.field(default_factory=_JobStatus)
 
 
 class _Jobs(msgspec.Struct):
     items: list[_Job]
+
+
+@contextmanager
+def simulated(name: str, *, keep: bool) -> Iterator[Record]:
+    """A cluster of simulated pods while the block runs. Where it cannot be, says why and exits."""
+    try:
+        record = lifecycle.up(name, "sim")
+    except ClusterError as error:
+        print(f"bench skipped: {error}", file=sys.stderr)
+        raise SystemExit(error.exit_code) from None
+    try:
+        yield record
+    finally:
+        if not keep:
+            lifecycle.down(name)
 
 
 async def apply_crd(transport: Transport, crd: str) -> None:
@@ -47,7 +78,7 @@ async def apply_crd(transport: Transport, crd: str) -> None:
         if not error.already_exists:
             raise
         await client.patch(CRDS, None, body["metadata"]["name"], body)
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(WAIT_SECONDS):
         while True:
             try:
                 await client.list_page(JOBFLOWS, limit=1)
@@ -62,7 +93,7 @@ async def fresh_namespace(transport: Transport) -> str:
     client = Client(transport, Limiter(), rng=random.Random(0))
     body = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"generateName": "bench-"}}
     name: str = json.loads(await client.create(NAMESPACES, None, body))["metadata"]["name"]
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(WAIT_SECONDS):
         while True:
             try:
                 await client.get(ACCOUNTS, name, "default")
@@ -72,14 +103,14 @@ async def fresh_namespace(transport: Transport) -> str:
                 return name
 
 
-async def quiet(transport: Transport, namespace: str) -> None:
+async def quiet(transport: Transport, namespace: str, seconds: float = 120.0) -> None:
     """Wait until the Job controller has counted every Job: the next run must not pay for this."""
     client = Client(transport, Limiter(), rng=random.Random(0))
     decode = msgspec.json.Decoder(_Jobs).decode
-    async with asyncio.timeout(120):
+    async with asyncio.timeout(seconds):
         while True:
             jobs = decode(await client.list_page(JOBS, namespace, limit=0)).items
-            if all(job.status.completionTime for job in jobs):
+            if all(job.status.is_over for job in jobs):
                 return
             await asyncio.sleep(POLL_SECONDS)
 

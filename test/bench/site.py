@@ -7,14 +7,14 @@ paid for.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from bench.audit import AuditLog
-from bench.operator_run import Process, operator, run_flows
-from bench.plane import apply_crd, connection, fresh_namespace, kubeconfig_of
+from bench.operator_run import FLAGS, Process, operator, run_flows
+from bench.plane import WAIT_SECONDS, apply_crd, connection, fresh_namespace, kubeconfig_of
 from bench.shapes import Scenario
 from cluster.record import Record
 from jobflows.cluster.http import AiohttpTransport
@@ -34,7 +34,7 @@ class Site:
 
 
 @asynccontextmanager
-async def site(record: Record, folder: Path) -> AsyncIterator[Site]:
+async def site(record: Record, folder: Path, flags: Sequence[str] = FLAGS) -> AsyncIterator[Site]:
     """Start an operator on a cluster, and end it; `folder` is for its kubeconfig and log."""
     user = AiohttpTransport(connection(record, "admin"))
     try:
@@ -43,8 +43,8 @@ async def site(record: Record, folder: Path) -> AsyncIterator[Site]:
         kubeconfig = folder / "kubeconfig"
         kubeconfig.write_text(kubeconfig_of(record, "operator"))
         audit = AuditLog(Path(record.audit_log or ""))
-        with operator(str(kubeconfig), namespace, folder / "operator.log") as process:
-            async with asyncio.timeout(30):
+        with operator(str(kubeconfig), namespace, folder / "operator.log", flags) as process:
+            async with asyncio.timeout(WAIT_SECONDS):
                 await run_flows(user, WARM_UP, namespace, "warm-up")
             yield Site(user, process, audit, namespace)
     finally:

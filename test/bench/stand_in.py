@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+from contextlib import aclosing
 from datetime import UTC, datetime
 from typing import Any
 
@@ -22,6 +23,11 @@ from jobflows.cluster.transport import Transport
 MANAGER = "bench.jobflow/stand-in"
 ROUND_SECONDS = 1.0
 ROUNDS = 10
+
+
+class _Event(msgspec.Struct):
+    object: dict[str, Any]
+
 
 _decode = msgspec.json.Decoder(dict[str, Any]).decode
 
@@ -38,6 +44,33 @@ async def play_job_controller(transport: Transport, namespace: str) -> None:
                     name = job["metadata"]["name"]
                     body = {"status": _further(job["spec"]["completions"], status)}
                     await client.patch(JOBS, namespace, name, body, subresource="status")
+
+
+async def finish_jobs(transport: Transport, namespace: str) -> None:
+    """Until cancelled: say of each Job, as soon as it is seen, that all of it has succeeded."""
+    client = Client(transport, Limiter(), rng=random.Random(0))
+    decode = msgspec.json.Decoder(_Event).decode
+    done: set[str] = set()
+    async with asyncio.TaskGroup() as group:
+        while True:  # the server may end a watch; a new one begins with all Jobs as they are
+            async with aclosing(client.watch(JOBS, namespace)) as lines:
+                async for line in lines:
+                    if b'"ADDED"' not in line[:24]:
+                        continue
+                    job = decode(line).object
+                    name = job["metadata"]["name"]
+                    if job["spec"].get("managedBy") == MANAGER and name not in done:
+                        done.add(name)
+                        group.create_task(_finish(client, namespace, name, job["spec"]))
+
+
+async def _finish(client: Client, namespace: str, name: str, spec: dict[str, Any]) -> None:
+    total = spec.get("completions", 1)
+    status = _further(total, {"startTime": "", "succeeded": total})
+    status["startTime"] = status["completionTime"]
+    if spec.get("completionMode") != "Indexed":
+        del status["completedIndexes"]
+    await client.patch(JOBS, namespace, name, {"status": status}, subresource="status")
 
 
 def _further(total: int, status: dict[str, Any]) -> dict[str, Any]:

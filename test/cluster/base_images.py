@@ -44,7 +44,7 @@ def ensure_python() -> None:
     with exclusive(images.store() / "lock"):
         if images.name_file(PYTHON).exists():
             return
-        packages.ensure_python_image()
+        packages.ensure_mmdebstrap()
         print(f"making {PYTHON} (once per machine) …", file=sys.stderr, flush=True)
         with _scratch() as folder:
             root, links = folder / "root.tar", folder / "links.tar"

@@ -76,6 +76,20 @@ KUBERNETES = Module(
 ETCD = Module("etcd", "go.etcd.io/etcd/server/v3")
 KWOK = Module("kwok", "sigs.k8s.io/kwok", ("sigs.k8s.io/kwok/pkg/consts.Version={version}",))
 
+_HELM = "helm.sh/helm/v3"
+HELM_MODULE = Module(
+    "helm",
+    _HELM,
+    (
+        f"{_HELM}/internal/version.version={{version}}",
+        # What it takes a cluster for that it is not connected to; left alone that is 1.20.
+        f"{_HELM}/pkg/chartutil.k8sVersionMajor=1",
+        f"{_HELM}/pkg/chartutil.k8sVersionMinor=34",
+        f"{_HELM}/pkg/lint/rules.k8sVersionMajor=1",
+        f"{_HELM}/pkg/lint/rules.k8sVersionMinor=34",
+    ),
+)
+
 _EFFORT = {
     "kube-apiserver": "about 5 min",
     "kube-controller-manager": "about 2 min",
@@ -96,6 +110,7 @@ CONTROL_PLANE = (
 SIMULATOR = (Binary("kwok", KWOK, "sigs.k8s.io/kwok/cmd/kwok", "about 3 min"),)
 NODE = (_kubernetes("kubelet"), _kubernetes("kube-proxy"))
 KUBECTL = _kubernetes("kubectl")
+HELM = Binary("helm", HELM_MODULE, f"{_HELM}/cmd/helm", "about 2 min")
 
 
 def for_mode(mode: str) -> tuple[Binary, ...]:

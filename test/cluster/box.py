@@ -10,6 +10,7 @@ import os
 import subprocess
 import sys
 import time
+import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -84,8 +85,11 @@ def _pids(pid: int) -> str:
 
 
 def cgroup(state: State) -> str:
-    """The name of a cluster's control group, the same in every hierarchy."""
-    return f"jobflow-{state.name}"
+    """The name of a cluster's control group, the same in every hierarchy.
+
+    Control groups belong to the machine, and each cache may have a cluster of this name.
+    """
+    return f"jobflow-{state.name}-{zlib.crc32(os.fsencode(state.folder)):08x}"
 
 
 def run(*command: str) -> str:
@@ -136,7 +140,7 @@ def remove_cgroups(state: State) -> None:
 
 
 def _remove_cgroup(folder: Path) -> None:
-    for _ in range(200):
+    for _ in range(2000):
         try:
             folder.rmdir()
         except FileNotFoundError:

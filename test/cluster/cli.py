@@ -1,4 +1,4 @@
-"""The commands: `build`, `runtime`, `up`, `status`, `check`, `down`.
+"""The commands: `build`, `images`, `up`, `status`, `check`, `down`.
 
 Exit codes: 0 done, 1 failed (for `status`: not up), 3 this machine cannot, with the reason.
 """
@@ -8,7 +8,7 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 
-from cluster import binaries, check, lifecycle, runtime_image
+from cluster import binaries, check, lifecycle, own_images
 from cluster.errors import ClusterError
 from cluster.record import Record
 
@@ -54,9 +54,10 @@ def _build(options: argparse.Namespace) -> int:
     return 0
 
 
-def _runtime(options: argparse.Namespace) -> int:
+def _images(options: argparse.Namespace) -> int:
     del options
-    print(f"{runtime_image.RUNTIME}: {runtime_image.ensure_runtime() / 1e6:.1f} MB unpacked")
+    print(f"{own_images.OPERATOR}: {own_images.ensure('operator') / 1e6:.1f} MB unpacked")
+    print(f"{own_images.RUNTIME}: {own_images.ensure('runtime') / 1e6:.1f} MB unpacked")
     return 0
 
 
@@ -97,7 +98,7 @@ def _show(record: Record, options: argparse.Namespace) -> None:
 
 _COMMANDS: dict[str, tuple[Callable[[argparse.Namespace], int], str]] = {
     "build": (_build, "build the programs, and start nothing"),
-    "runtime": (_runtime, "make the image of map steps, and say how large it is"),
+    "images": (_images, "make the images of JobFlow itself, and say how large they are"),
     "up": (_up, "start a cluster, or find it running"),
     "status": (_status, "tell whether a cluster is up"),
     "check": (_check, "run a Job on a cluster that is up"),

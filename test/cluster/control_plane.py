@@ -64,8 +64,8 @@ def start(
     state: State, programs: Mapping[str, Path], network: Network, audit: bool
 ) -> ControlPlane:
     """Start all four and return when the API server is ready and every client has its rights."""
-    etcd_port, peer_port, manager_port, scheduler_port = free_ports(4)
-    (server_port,) = free_ports(1, network.address)
+    ports = free_ports(5, network.address)
+    etcd_port, peer_port, manager_port, scheduler_port, server_port = ports
     etcd = f"http://127.0.0.1:{etcd_port}"
     tokens = credentials.make_tokens(state)
     certificate = state.folder / "pki" / "apiserver.crt"
@@ -144,6 +144,8 @@ def _apiserver(state: State, etcd: str, network: Network, port: int, audit: bool
         *("--token-auth-file", str(state.folder / "tokens.csv")),
         *("--authorization-mode", "Node,RBAC"),
         *("--kubelet-preferred-address-types", "InternalIP"),
+        # As hardened clusters and OpenShift do: owners are blocked only by who may finalize them.
+        *("--enable-admission-plugins", "OwnerReferencesPermissionEnforcement"),
         "--allow-privileged=true",
     ]
     if not network.has_pods:

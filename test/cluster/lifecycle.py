@@ -38,7 +38,11 @@ def up(
         if os.environ.get("CLUSTER") == "kind":
             started = kind.start(state, mode)
         else:
-            started = _start(state, mode, audit, with_python)
+            try:
+                started = _start(state, mode, audit, with_python)
+            except BaseException:
+                processes.stop(state, processes.recorded(state))  # the logs stay
+                raise
         record.save(state, started)
         return started
 

@@ -39,7 +39,7 @@ _NODE: Mapping[str, Callable[[], bool]] = {
     "iproute2": _on_path("ip"),
     "util-linux": _on_path("unshare", "nsenter", "mount"),
 }
-_PYTHON_IMAGE: Mapping[str, Callable[[], bool]] = {"mmdebstrap": _on_path("mmdebstrap")}
+_MMDEBSTRAP: Mapping[str, Callable[[], bool]] = {"mmdebstrap": _on_path("mmdebstrap")}
 
 
 def ensure_node() -> None:
@@ -47,9 +47,9 @@ def ensure_node() -> None:
     _ensure(_NODE)
 
 
-def ensure_python_image() -> None:
-    """Make sure of the tool that makes the Python image."""
-    _ensure(_PYTHON_IMAGE)
+def ensure_mmdebstrap() -> None:
+    """Make sure of the tool that unpacks Debian packages into images."""
+    _ensure(_MMDEBSTRAP)
 
 
 def _missing(wanted: Mapping[str, Callable[[], bool]]) -> list[str]:

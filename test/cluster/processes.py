@@ -49,7 +49,9 @@ def _start_time(pid: int) -> int | None:
         return None
     # The command's name stands in brackets and may hold spaces: count from the last bracket.
     fields = stat.rpartition(")")[2].split()
-    return None if fields[0] in "ZX" else int(fields[19])
+    # The first thread may have ended before others, which still hold the sockets and files.
+    ended = fields[0] in "ZX" and int(fields[17]) <= 1
+    return None if ended else int(fields[19])
 
 
 def start(

@@ -18,7 +18,7 @@ WRITES = frozenset({"create", "update", "patch", "delete", "deletecollection"})
 
 def writes(log: Path, kube: Kube, user: str = OPERATOR) -> Counter[str]:
     """How often `user` wrote what in the namespace of `kube`, such as `create jobs`."""
-    _settle(log, kube)
+    settle(log, kube)
     counts: Counter[str] = Counter()
     with log.open() as lines:
         for line in lines:
@@ -33,9 +33,25 @@ def writes(log: Path, kube: Kube, user: str = OPERATOR) -> Counter[str]:
     return counts
 
 
+def calls(log: Path, kube: Kube, user: str, what: str) -> list[tuple[str, int]]:
+    """The names and codes of all calls of `user` in the namespace of `kube`, e.g. `create jobs`."""
+    settle(log, kube)
+    found: list[tuple[str, int]] = []
+    with log.open() as lines:
+        for line in lines:
+            if kube.namespace not in line or user not in line:
+                continue
+            call = json.loads(line)
+            of = call.get("objectRef", {})
+            mine = call["user"]["username"] == user and of.get("namespace") == kube.namespace
+            if mine and f"{call['verb']} {of['resource']}" == what and "subresource" not in of:
+                found.append((of.get("name", ""), call["responseStatus"]["code"]))
+    return found
+
+
 def most_alive(log: Path, kube: Kube, user: str = OPERATOR) -> int:
     """The most Jobs of `user` that were alive at once, from its creation to its pod's end."""
-    _settle(log, kube)
+    settle(log, kube)
     born: dict[str, str] = {}
     ended: dict[str, str] = {}
     with log.open() as lines:
@@ -66,7 +82,7 @@ def _says_over(call: dict[str, Any]) -> bool:
     return phase in ("Succeeded", "Failed")
 
 
-def _settle(log: Path, kube: Kube) -> None:
+def settle(log: Path, kube: Kube) -> None:
     """The log is written in batches, in order: wait for a call of our own at its end."""
     mark = f"mark-{uuid.uuid4().hex}"
     kube("get", "configmap", mark, "--ignore-not-found")

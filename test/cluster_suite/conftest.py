@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from cluster import Record
+from cluster_suite.helm import Helm, ensure_helm
 from cluster_suite.kube import Kube
 from cluster_suite.process import OperatorProcess, running, write_kubeconfig
 from cluster_suite.session import bring_up, fresh_namespace
@@ -19,6 +20,12 @@ from jobflows.cluster.http import AiohttpTransport
 def suite() -> Iterator[Record]:
     """The cluster of this suite, with simulated pods."""
     yield from bring_up("suite", "sim")
+
+
+@pytest.fixture(scope="session")
+def helm() -> Helm:
+    """helm, without a cluster."""
+    return Helm(ensure_helm())
 
 
 @pytest.fixture

@@ -60,6 +60,15 @@ class Kube:
             return str(error)
         raise AssertionError(f"kubectl {' '.join(arguments)} was not refused: {answer}")
 
+    def noted(self, *arguments: str, stdin: Object | str | None = None) -> str:
+        """Run a command that must succeed; returns what it said on standard error: warnings."""
+        text = stdin if isinstance(stdin, str | None) else json.dumps(stdin)
+        done = subprocess.run(
+            self._command(*arguments), input=text, capture_output=True, text=True, check=False
+        )
+        assert not done.returncode, done.stderr
+        return done.stderr
+
     def within(self, namespace: str) -> Kube:
         """The same in another namespace."""
         return replace(self, namespace=namespace)

@@ -39,21 +39,36 @@ def write_kubeconfig(record: Record, client: str, path: Path) -> Path:
 
 
 class OperatorProcess:
-    """An operator that was started; its log is a file, one JSON object a line."""
+    """An operator that was started; its log is a file, one JSON object a line.
 
-    def __init__(self, config: Path, log: Path, *flags: str) -> None:
+    Those of one identity are one container that is started again: the next takes the Lease at once.
+    """
+
+    program = PROGRAM
+
+    def __init__(
+        self, config: Path, log: Path, *flags: str, identity: str = "jobflow-operator-0"
+    ) -> None:
         self.log = log
         (self._port,) = free_ports(1)
         with log.open("a") as file:
             self._process = subprocess.Popen(
                 [
-                    *(PROGRAM, "--kubeconfig", config),
+                    *(self.program, "--kubeconfig", config),
                     *("--metrics-addr", f"127.0.0.1:{self._port}", *flags),
                 ],
                 stdout=file,
                 stderr=subprocess.STDOUT,
-                env={k: v for k, v in os.environ.items() if not k.startswith("JOBFLOW_")},
+                env={
+                    **{k: v for k, v in os.environ.items() if not k.startswith("JOBFLOW_")},
+                    "POD_NAME": identity,
+                },
             )
+
+    @property
+    def address(self) -> str:
+        """Where its metrics are."""
+        return f"127.0.0.1:{self._port}"
 
     def fetch(self, path: str) -> tuple[int, str]:
         """GET from the metrics port; status 0 when nobody answers."""
@@ -71,10 +86,15 @@ class OperatorProcess:
         """Wait for /readyz."""
 
         def ready() -> bool:
-            assert self._process.poll() is None, f"the operator ended:\n{self.log_text()[-4000:]}"
+            assert self._process.poll() is None, f"it ended:\n{self.log_text()[-4000:]}"
             return self.fetch("/readyz")[0] == 200
 
-        wait_for("the operator is ready", ready, seconds=60)
+        wait_for(f"{self.program.name} is ready", ready, seconds=60)
+
+    @property
+    def pid(self) -> int:
+        """Its number, for signals."""
+        return self._process.pid
 
     def kill(self) -> None:
         """SIGKILL: no goodbye, nothing is written."""
@@ -93,7 +113,13 @@ class OperatorProcess:
 
     def complaints(self) -> list[str]:
         """Lines of the log that no healthy operator writes."""
-        return [line for line in self.log_text().splitlines() if _is_complaint(line)]
+        return [line for line in self.log_text().splitlines() if complaint(line)]
+
+
+class RecorderProcess(OperatorProcess):
+    """The same of a recorder."""
+
+    program = PROGRAM.with_name("jobflow-recorder")
 
 
 @contextmanager
@@ -110,7 +136,7 @@ def running(config: Path, log: Path, *flags: str) -> Iterator[OperatorProcess]:
         process.kill()
 
 
-def _is_complaint(line: str) -> bool:
+def complaint(line: str) -> bool:
     try:
         level = json.loads(line)["level"]
     except (ValueError, KeyError, TypeError):

@@ -18,11 +18,13 @@ from cluster_suite.kube import Kube, Object
 CRDS = Path(__file__).parents[2] / "crds"
 
 
-def bring_up(name: str, mode: Mode) -> Iterator[Record]:
-    """The cluster with the CRD, for a session. Where it cannot be, a skip; in CI, a failure.
+def bring_up(name: str, mode: Mode, *, crd: bool = True) -> Iterator[Record]:
+    """The cluster, with the CRD, for a session. Where it cannot be, a skip; in CI, a failure.
 
-    One that was up before stays up, as does any with JOBFLOW_KEEP_CLUSTER.
+    Each of pytest's workers has its own. One that was up before stays up, as does any with
+    JOBFLOW_KEEP_CLUSTER.
     """
+    name = "-".join(filter(None, (name, os.environ.get("PYTEST_XDIST_WORKER"))))
     was_up = cluster.status(name) is not None
     try:
         record = cluster.up(name, mode)
@@ -32,8 +34,9 @@ def bring_up(name: str, mode: Mode) -> Iterator[Record]:
         pytest.skip(str(reason))
     try:
         kube = Kube(record.kubeconfig, "default", record.kubectl)
-        kube("apply", "--server-side", "-f", str(CRDS))
-        kube.until("crd", "jobflows.workflow.kube-zen.io", _is_established)
+        if crd:
+            kube("apply", "--server-side", "-f", str(CRDS))
+            kube.until("crd", "jobflows.workflow.kube-zen.io", _is_established)
         yield record
     finally:
         if not was_up and not os.environ.get("JOBFLOW_KEEP_CLUSTER"):

@@ -17,6 +17,7 @@ import pytest
 from cluster import Record
 from cluster.api import wait_for
 from cluster.ports import free_ports
+from cluster_suite.admission import registered
 from cluster_suite.flows import flow, retry, sim, step
 from cluster_suite.kube import Kube
 from cluster_suite.process import running, write_kubeconfig
@@ -69,19 +70,63 @@ def _start_operator(reader: Session, line: int, page: Page, kube: Kube, tmp_path
     wait_for(f"the operator of {page.name}", lambda: "ready: " in log.read_text(), 60)
 
 
-def test_the_role_of_the_security_page_is_enough(suite: Record, kube: Kube, tmp_path: Path) -> None:
-    page = next(page for page in pages() if page.name.endswith("security.md"))
-    role = next(block.text for block in page.blocks() if block.file == "role.yaml")
-    kube("apply", "-f", "-", stdin=role)
+def _account(suite: Record, kube: Kube, tmp_path: Path) -> Path:
+    """A kubeconfig of a service account with the rights that the security page grants."""
+    _grant(kube, "role.yaml")
+    _grant(kube, "lease-role.yaml")
     kube("create", "serviceaccount", "jobflow-operator")
-    account = f"{kube.namespace}:jobflow-operator"
-    kube(
-        *("create", "rolebinding", "jobflow-operator"),
-        *("--role=jobflow-operator", f"--serviceaccount={account}"),
-    )
+    _bind(kube, "rolebinding", "--role=jobflow-operator")
+    _bind(kube, "rolebinding", "--role=jobflow-operator-leases")
     token = kube("create", "token", "jobflow-operator").strip()
     mine = replace(suite, tokens={"operator": token})
-    config = write_kubeconfig(mine, "operator", tmp_path / "role")
+    return write_kubeconfig(mine, "operator", tmp_path / "role")
+
+
+def _grant(kube: Kube, file: str) -> None:
+    page = next(page for page in pages() if page.name.endswith("security.md"))
+    role = next(block.text for block in page.blocks() if block.file == file)
+    kube("apply", "-f", "-", stdin=role)
+
+
+def _bind(kube: Kube, kind: str, role: str) -> str:
+    name = f"{kube.namespace}{role.rpartition('=')[2].removeprefix('jobflow-operator')}"
+    account = f"--serviceaccount={kube.namespace}:jobflow-operator"
+    kube("create", kind, name, role, account)
+    return name
+
+
+def test_the_roles_of_the_security_page_are_enough_for_the_webhook(
+    suite: Record, kube: Kube, tmp_path: Path
+) -> None:
+    config = _account(suite, kube, tmp_path)
+    (port,) = free_ports(1)
+    name = "jobflow-webhook"
+    flags = (
+        *("--watch-namespace", kube.namespace, "--webhook-port", str(port)),
+        *("--webhook-self-managed", name, "--webhook-service", "127.0.0.1"),
+        *("--pod-namespace", kube.namespace),
+    )
+    _grant(kube, "authorize-role.yaml")
+    _grant(kube, "self-managed-role.yaml")
+    _bind(kube, "rolebinding", "--role=jobflow-operator-certificates")
+    bindings = [
+        _bind(kube, "clusterrolebinding", f"--clusterrole=jobflow-operator-{each}")
+        for each in ("authorize", "certificates")
+    ]
+    try:
+        with registered(kube, name, port), running(config, tmp_path / "log", *flags) as operator:
+            kube.apply(flow("good", step("a")))
+            assert "no step 'x'" in kube.refused(
+                "apply", "-f", "-", stdin=flow("bad", step("a", "x"))
+            )
+            kube.ends("good")
+            assert "forbidden" not in operator.log_text()
+    finally:
+        kube("delete", "clusterrolebinding", *bindings)
+
+
+def test_the_role_of_the_security_page_is_enough(suite: Record, kube: Kube, tmp_path: Path) -> None:
+    config = _account(suite, kube, tmp_path)
     kube.apply(
         flow(
             "modest",
@@ -93,7 +138,8 @@ def test_the_role_of_the_security_page_is_enough(suite: Record, kube: Kube, tmp_
             executionPolicy={"ttlSecondsAfterFinished": 1},
         )
     )
-    with running(config, tmp_path / "log", "--watch-namespace", kube.namespace) as operator:
+    scope = ("--watch-namespace", kube.namespace, "--lease-namespace", kube.namespace)
+    with running(config, tmp_path / "log", *scope) as operator:
         kube.ends("modest")
         kube.event("modest", "StepRetry")
         kube.gone("jf", "modest")

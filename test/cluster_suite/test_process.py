@@ -21,12 +21,14 @@ pytestmark = pytest.mark.cluster
 def test_arguments_of_zen_flows_deployment_start_the_operator(
     kube: Kube, operator_config: Path, tmp_path: Path
 ) -> None:
-    zen_flow = ("--enable-leader-election=true", "--leader-election-namespace=zen-flow-system")
-    log = tmp_path / "log"
-    process = OperatorProcess(operator_config, log, *zen_flow, "--watch-namespace", kube.namespace)
+    zen_flow = ("--enable-leader-election=true", "--leader-election-lease-name=zen-flow")
+    place = (f"--leader-election-namespace={kube.namespace}", "--leader-election-mode=builtin")
+    log, scope = tmp_path / "log", ("--watch-namespace", kube.namespace)
+    process = OperatorProcess(operator_config, log, *zen_flow, *place, *scope)
     process.wait_ready()
     assert process.stop() == 0
     assert "no effect" in log.read_text()
+    assert kube.get("lease", "zen-flow-0-of-1")["spec"]["leaseTransitions"] == 0
 
 
 def test_events_can_be_turned_off(kube: Kube, operator_config: Path, tmp_path: Path) -> None:

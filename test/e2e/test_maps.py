@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -10,9 +9,10 @@ from typing import Any
 import pytest
 import yaml
 
-from cluster import Record, runtime_image
+from cluster import Record, own_images
 from cluster_suite.kube import Kube, steps
 from cluster_suite.process import OperatorProcess
+from e2e.folders import claimed
 from e2e.pods import logs
 
 pytestmark = [pytest.mark.e2e, pytest.mark.usefixtures("operator")]
@@ -47,23 +47,9 @@ def state(real: Record, kube: Kube) -> Iterator[None]:
     """An image to map in, and a volume for the claim `map-state`, which nobody else makes."""
     if real.provider != "binaries":
         pytest.skip("the image of map steps is made for the cluster of this repository")
-    runtime_image.ensure_runtime()
-    folder = Path("/var/tmp", kube.namespace)
-    volume = {
-        "apiVersion": "v1",
-        "kind": "PersistentVolume",
-        "metadata": {"name": f"{kube.namespace}-state"},
-        "spec": {
-            "capacity": {"storage": "1Gi"},
-            "accessModes": ["ReadWriteOnce"],
-            "claimRef": {"namespace": kube.namespace, "name": "map-state"},
-            "hostPath": {"path": str(folder), "type": "DirectoryOrCreate"},
-        },
-    }
-    kube.apply(volume)
-    yield
-    kube("delete", "persistentvolume", f"{kube.namespace}-state", "--wait=false")
-    shutil.rmtree(folder, ignore_errors=True)  # a pod may still write there
+    own_images.ensure("runtime")
+    with claimed(kube, kube.namespace, "map-state"):
+        yield
 
 
 @pytest.mark.usefixtures("state")

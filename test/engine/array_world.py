@@ -126,6 +126,7 @@ class ArrayWorld:
     says: Callable[[str, int], str] | None = None
     """The termination message of a task (step, index)."""
     measured: dict[str, Measured] = field(default_factory=dict)
+    approvals: dict[str, bool] = field(default_factory=dict)
 
     def run(self, seconds: float = 10_000.0) -> ArrayWorld:
         """Until the flow has ended, or nothing more can happen."""
@@ -173,6 +174,8 @@ class ArrayWorld:
             window=self.window,
             largest_batch=self.largest_batch,
             measured=self.measured,
+            approvals=self.approvals,
+            resources_ready=True,
         )
         self.shown, self.fresh = seen_now, False
         answer = plan(self.flow, self.ledger, seen, self.now)

@@ -126,7 +126,6 @@ def test_a_step_without_an_operator_is_ready() -> None:
 
 @settings(
     max_examples=60,
-    deadline=None,
     derandomize=True,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
 )

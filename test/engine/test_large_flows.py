@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import random
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, cast
 
@@ -167,3 +167,45 @@ def test_of_ten_thousand_that_wait_for_a_lock_the_first_is_looked_at() -> None:
     again = replace(compiled, steps=cast("tuple[CompiledStep, ...]", watched))
     plan(again, answer.ledger, replace(before, changed={0}), 2.0)
     assert len(watched.touched) <= 3
+
+
+class WatchedAttempts(dict[int, Sequence[Attempt]]):
+    """Attempts by step, and of which steps they were asked for."""
+
+    def __init__(self, attempts: Mapping[int, Sequence[Attempt]]) -> None:
+        super().__init__(attempts)
+        self.touched: set[int] = set()
+
+    def get(self, step: int, default: Any = None) -> Any:
+        self.touched.add(step)
+        return super().get(step, default)
+
+
+def test_an_event_does_not_cost_a_look_at_all_that_runs() -> None:
+    everything = range(len(WIDE.steps))
+    running = seen(AttemptState.RUNNING, *everything, changed=None)
+    ledger = plan(WIDE, Ledger(), running, 1.0).ledger
+    (done,) = seen(AttemptState.SUCCEEDED, 7, changed={7}).attempts[7]
+    attempts = WatchedAttempts({**running.attempts, 7: (done,)})
+
+    answer = plan(WIDE, ledger, Observations(attempts=attempts, changed={7}, window=WINDOW), 2.0)
+
+    assert answer.ledger.steps[7].phase is StepPhase.SUCCEEDED
+    assert attempts.touched == {7}
+
+
+def test_what_was_asked_for_is_known_from_one_plan_to_the_next() -> None:
+    """A step is asked for as long as an attempt of it is seen and it is pending still."""
+    started = plan(WIDE, Ledger(), seen(AttemptState.STARTING, 3, changed=None), 1.0).ledger
+    assert started.frontier is not None
+    assert started.frontier.asked == {3}
+    assert _asked(started, seen(AttemptState.STARTING, 3, 4, changed={4})) == {3, 4}
+    assert _asked(started, seen(AttemptState.RUNNING, 3, changed={3})) == set()
+    assert _asked(started, seen(AttemptState.STARTING, changed={3})) == set()
+    assert _asked(started, seen(AttemptState.UNANSWERED, 3, changed={3})) == {3}
+
+
+def _asked(ledger: Ledger, now: Observations) -> set[int]:
+    frontier = plan(WIDE, ledger, now, 2.0).ledger.frontier
+    assert frontier is not None
+    return frontier.asked

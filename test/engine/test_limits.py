@@ -277,7 +277,6 @@ def test_a_start_without_an_answer_holds_its_locks() -> None:
 
 PROFILE = settings(
     max_examples=60,
-    deadline=None,
     derandomize=True,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
 )

@@ -29,7 +29,6 @@ from jobflows.engine.frontier import blocks_dependents
 
 PROFILE = settings(
     max_examples=40,
-    deadline=None,
     derandomize=True,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
 )

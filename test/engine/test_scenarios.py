@@ -6,14 +6,10 @@ what they are about, in `engine/` and `unit/controller/` on virtual time, in `un
 `unit/manifests/` where nothing runs, and in `e2e/` on real pods. Those that have no better place
 are here. `TITLES` lists all of them, and the first test below finds one that nobody tests.
 
-Parts that are about something other than the engine are not here:
-
-- 7 and 22: which tasks are the same by their template and arguments, and which arguments make a
-  new workflow, is for a client that writes flows. To the engine a step is its name, a flow its UID.
-- 12: resources from a file beside the program are read by such a client. What a step asks for is
-  in its flow, and comes down from templates as in 11.
-- 25: use of resources over many runs, recommended requests and clusters of equal errors are for
-  an archive of runs.
+What a user of Jobmon sees of all of them is in `unit/sdk/test_jobmon_scenarios.py`, 12 and most of
+22 only there: resources from a file beside the program, which tasks are the same, and which
+arguments make a new workflow, is for a client that writes flows. To the engine a step is its name,
+a flow its UID. Of 25, clusters of equal errors and recommended requests are for an archive of runs.
 """
 
 from __future__ import annotations
@@ -57,9 +53,6 @@ TITLES = {
     25: "what can be observed",
 }
 
-FOR_CLIENTS = {12}
-"""None of it is about the engine."""
-
 ON_REAL_PODS = {3, 4, 5, 10, 13, 14, 15, 18, 20, 21, 22, 23, 24}
 """Those about memory, deadlines, arrays, resume and lost pods, which a simulated pod only plays."""
 
@@ -74,7 +67,7 @@ def _tested(*folders: str) -> set[int]:
 
 
 def test_each_scenario_is_a_test_by_name() -> None:
-    assert _tested("engine", "unit") == TITLES.keys() - FOR_CLIENTS
+    assert _tested("engine", "unit") == TITLES.keys()
     assert _tested("e2e") >= ON_REAL_PODS
 
 

@@ -217,7 +217,7 @@ finals = st.builds(
 )
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(
     pool=st.lists(st.just(FRESH) | finals | records, min_size=1, max_size=8),
     seed=st.integers(0, 2**16),

@@ -57,3 +57,16 @@ def test_a_look_that_was_asked_for_happens_once_and_not_for_ever() -> None:
 
     world.run(100)
     assert world.last.wake_at is None
+
+
+def test_a_back_off_that_a_clock_set_back_begins_anew_is_waited_for_again() -> None:
+    """Found by `make simulate`, seed 4433: its timer was used up, and the step waited for ever."""
+    again = step("a", retries=1, backoff={"duration": "60s"})
+    world = World(flow(again), a=[fail(after=1), succeed()]).run(10)
+    world.quota = 0
+    world.run(90)
+    world.quota = None
+    world.now -= 60
+    world.finish()
+
+    assert world.phases == {"a": "Succeeded"}

@@ -30,10 +30,11 @@ from model.job_controller import JobController
 from model.kinds import KINDS, NAMESPACES, Kind
 from model.kubelet import Kubelet
 from model.outcomes import Outcome, Script
+from model.rights import Rights
 from model.routes import Route, route
 from model.storage import Object, Storage
 from model.verbs import Verbs, verb_of
-from model.virtual_time import Clock, run
+from model.virtual_time import Clock, VirtualLoop, run
 from model.watchers import Watchers, error_event
 
 T = TypeVar("T")
@@ -59,6 +60,8 @@ class ApiServer:
     script      what a pod does (`Outcome`); None leaves it to the pod's `sim.jobflow/` annotations
     faults      what goes wrong on the way, see `model.faults`
     requests    every call so far
+    caller      the client whose call is being answered, for those who listen to the storage
+    on_create   told of each creation when it is sent, which may be long before it arrives
     """
 
     def __init__(self, clock: Clock, random: Random, *, controllers: bool = True) -> None:
@@ -69,6 +72,8 @@ class ApiServer:
         self.script: Script | None = None
         self.faults: FaultPolicy = NoFaults()
         self.requests: list[RequestLine] = []
+        self.caller = ""
+        self.on_create: Callable[[Call, Request], None] | None = None
         self.is_down = False
         self.storage = Storage()
         self.watchers = Watchers(self.storage, self._due)
@@ -84,9 +89,12 @@ class ApiServer:
 
     # What clients do.
 
-    def transport(self, client_name: str = "operator") -> Connection:
-        """A connection under a name by which rules and the request log know the client."""
-        return Connection(self, client_name)
+    def transport(self, client_name: str = "operator", rights: Rights | None = None) -> Connection:
+        """A connection under a name by which rules and the request log know the client.
+
+        Without `rights` it may do everything.
+        """
+        return Connection(self, client_name, rights)
 
     def call(self, client: str, request: Request) -> tuple[Call, Fault | None, Route | None]:
         """What the call is, and what the fault policy has in store for it."""
@@ -102,16 +110,21 @@ class ApiServer:
             found.name if found else "",
             self.calls[client, verb, resource],
         )
+        if verb == "create" and self.on_create is not None:
+            self.on_create(call, request)
         return call, self.faults.on_call(call), found
 
-    def answer(self, found: Route | None, request: Request) -> Response:
+    def answer(self, found: Route | None, request: Request, client: str = "") -> Response:
         """The effect of a request and its answer, now."""
         if found is None:
             return nothing_at(request.path)
+        self.caller = client
         try:
             status, body = self.verbs.answer(found, request)
         except ApiError as error:
             return Response(error.code, error.body, error.retry_after)
+        finally:
+            self.caller = ""
         return Response(status, body)
 
     def log(self, call: Call, status: int) -> None:
@@ -198,13 +211,14 @@ def simulate(
     seed: int = 0,
     limit_seconds: float = 7 * 86_400.0,
     controllers: bool = True,
+    make_loop: Callable[[], VirtualLoop] = VirtualLoop,
 ) -> T:
     """Run a scenario against a fresh server on virtual time."""
 
     async def main(clock: Clock, random: Random) -> T:
         return await scenario(ApiServer(clock, random, controllers=controllers))
 
-    return run(main, seed=seed, limit_seconds=limit_seconds)
+    return run(main, seed=seed, limit_seconds=limit_seconds, make_loop=make_loop)
 
 
 def kind_of(plural: str) -> Kind:

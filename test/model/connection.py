@@ -11,6 +11,7 @@ import msgspec
 from jobflows.cluster.transport import Request, Response, TransportError, WatchRefused
 from model.errors import ApiError, no_such_resource
 from model.faults import Call, Delivery, Fault
+from model.rights import Rights
 from model.routes import Route, in_known_group
 from model.watchers import (
     BOOKMARK_BEFORE_END,
@@ -34,14 +35,19 @@ _REASONS = {
 class Connection:
     """One client's way to the server; implements `jobflows.cluster.transport.Transport`."""
 
-    def __init__(self, server: ApiServer, client: str) -> None:
+    def __init__(self, server: ApiServer, client: str, rights: Rights | None = None) -> None:
         self._server = server
         self._client = client
+        self._rights = rights
         self._closed = False
 
     async def send(self, request: Request) -> Response:
         call, fault, found = await self._arrive(request)
-        response = _refusal(fault) or self._server.answer(found, request)
+        response = (
+            _refusal(fault)
+            or self._forbidden(call, found)
+            or self._server.answer(found, request, self._client)
+        )
         self._server.log(call, response.status)
         await self._travel(fault.delay_answer if fault else 0.0)
         if (fault and fault.lost == "after") or self._server.is_down:
@@ -78,6 +84,15 @@ class Connection:
             raise TransportError(f"connection refused: {call.verb} {call.resource}")
         return call, fault, found
 
+    def _forbidden(self, call: Call, found: Route | None) -> Response | None:
+        if self._rights is None or found is None:
+            return None
+        try:
+            self._rights.check(found, call.verb)
+        except ApiError as error:
+            return Response(error.code, error.body)
+        return None
+
     async def _travel(self, delay: float) -> None:
         latency = self._server.latency
         await asyncio.sleep(delay + self._server.random.uniform(0.25, 0.75) * latency)
@@ -85,7 +100,7 @@ class Connection:
     def _open(
         self, call: Call, fault: Fault | None, found: Route | None, request: Request
     ) -> Watcher:
-        refusal = _refusal(fault)
+        refusal = _refusal(fault) or self._forbidden(call, found)
         if refusal is None and found is None:
             refusal = nothing_at(request.path)
         if refusal is None and found is not None:

@@ -69,6 +69,34 @@ LEASES = Kind(
     create_on_update=True,
     unconditional_update=False,
 )
+VALIDATING_WEBHOOKS = Kind(
+    "admissionregistration.k8s.io",
+    "v1",
+    "validatingwebhookconfigurations",
+    "ValidatingWebhookConfiguration",
+    namespaced=False,
+    generation=True,
+)
+MUTATING_WEBHOOKS = Kind(
+    "admissionregistration.k8s.io",
+    "v1",
+    "mutatingwebhookconfigurations",
+    "MutatingWebhookConfiguration",
+    namespaced=False,
+    generation=True,
+)
 NAMESPACES = Kind("", "v1", "namespaces", "Namespace", namespaced=False, status=True)
 
-KINDS = (JOBFLOWS, JOBS, PODS, EVENTS, CLAIMS, CONFIGMAPS, SECRETS, LEASES, NAMESPACES)
+KINDS = (
+    JOBFLOWS,
+    JOBS,
+    PODS,
+    EVENTS,
+    CLAIMS,
+    CONFIGMAPS,
+    SECRETS,
+    LEASES,
+    VALIDATING_WEBHOOKS,
+    MUTATING_WEBHOOKS,
+    NAMESPACES,
+)

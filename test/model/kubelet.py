@@ -39,6 +39,14 @@ class Kubelet:
         self._outcome = outcome
         storage.listeners.append(self._changed)
 
+    def disrupt(self, namespace: str, name: str, reason: str) -> None:
+        """A pod that has not ended is lost: with its node, or to somebody more important."""
+        pod = self._storage.get(PODS, namespace, name)
+        if pod is not None and pod.obj["status"]["phase"] not in ENDED:
+            condition = self._condition("DisruptionTarget", "True", reason)
+            status = _with_condition(pod.obj["status"], condition)
+            self._terminate(pod, status, 137, "Error", "")
+
     def _changed(self, change: Change) -> None:
         pod = change.new
         if pod.kind is not PODS or change.deleted:
@@ -98,6 +106,9 @@ class Kubelet:
         pod = self._write(pod, status)
         if not outcome.never:
             self._later(outcome.run_for, pod, lambda now: self._end(now, outcome))
+        deadline = pod.obj["spec"].get("activeDeadlineSeconds")
+        if deadline is not None and (outcome.never or outcome.run_for > deadline):
+            self._later(deadline, pod, self._expire)
 
     def _end(self, pod: Record, outcome: Outcome) -> None:
         if pod.obj["status"]["phase"] in ENDED or "deletionTimestamp" in pod.metadata:
@@ -114,6 +125,14 @@ class Kubelet:
         reason = outcome.reason or ("Error" if outcome.exit_code else "Completed")
         status = pod.obj["status"]
         self._terminate(pod, status, outcome.exit_code, reason, outcome.message)
+
+    def _expire(self, pod: Record) -> None:
+        """It ran longer than its own `activeDeadlineSeconds`."""
+        if pod.obj["status"]["phase"] in ENDED or "deletionTimestamp" in pod.metadata:
+            return
+        words = "Pod was active on the node longer than the specified deadline"
+        status = {**pod.obj["status"], "reason": "DeadlineExceeded", "message": words}
+        self._terminate(pod, status, 137, "Error", "")
 
     def _terminate(self, pod: Record, status: Object, code: int, reason: str, text: str) -> None:
         started = pod.obj["status"].get("startTime", self._now())

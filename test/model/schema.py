@@ -31,6 +31,8 @@ UNCHECKED = (
     "correct the existing errors to complete validation"
 )
 
+_KEEP = "x-kubernetes-preserve-unknown-fields"
+
 Causes = list[tuple[str, str, str]]
 
 
@@ -72,15 +74,19 @@ def shape(kind: Kind, obj: Object, old: Object | None = None) -> Object:
 
 def _shape(schema: Object, value: Any, path: str, causes: Causes) -> Any:
     wanted = TYPES.get(schema.get("type", ""), object)
-    if not isinstance(value, wanted) or (isinstance(value, bool) and wanted is not bool):
-        name = {str: "string", dict: "object", list: "array", bool: "boolean"}.get(type(value))
-        if wanted is not object:
-            text = f'Invalid value: "{name}": {path} in body must be of type {schema["type"]}'
-            causes.append(("FieldValueTypeInvalid", f'{text}: "{name}"', path))
-            return value
+    other = not isinstance(value, wanted) or (isinstance(value, bool) and wanted is not bool)
+    if other and wanted is not object:
+        name = name_of(value)
+        text = f'Invalid value: "{name}": {path} in body must be of type {schema["type"]}'
+        causes.append(("FieldValueTypeInvalid", f'{text}: "{name}"', path))
+        return value
+    if schema.get("x-kubernetes-int-or-string") and not isinstance(value, int | str):
+        text = f'Invalid value: "{name_of(value)}": {path} in body must be of type integer,string: '
+        causes.append(("FieldValueTypeInvalid", f'{text}"{name_of(value)}"', path))
+        return value
     if isinstance(value, dict):
         return _shape_object(schema, value, path, causes)
-    if isinstance(value, list):
+    if isinstance(value, list) and not ("items" not in schema and schema.get(_KEEP)):
         _check_count(schema, "Items", len(value), path, causes)
         items = schema.get("items") or {}
         shaped = [
@@ -92,10 +98,15 @@ def _shape(schema: Object, value: Any, path: str, causes: Causes) -> Any:
     return value
 
 
+def name_of(value: Any) -> str | None:
+    """The type of a value as the server calls it."""
+    return {str: "string", dict: "object", list: "array", bool: "boolean"}.get(type(value))
+
+
 def _shape_object(schema: Object, value: Object, path: str, causes: Causes) -> Object:
     properties = schema.get("properties") or {}
     extra = schema.get("additionalProperties")
-    keep = schema.get("x-kubernetes-preserve-unknown-fields")
+    keep = schema.get(_KEEP)
     result: Object = {}
     for key, item in value.items():
         if key in properties:
@@ -134,7 +145,11 @@ def _check_keys(schema: Object, value: list[Any], path: str, causes: Causes) -> 
         return
     seen: set[tuple[Any, ...]] = set()
     for place, item in enumerate(value):
-        key = tuple(item.get(name) for name in keys) if isinstance(item, dict) else (item,)
+        if not isinstance(item, dict):
+            continue  # told of by its type
+        key = tuple(item.get(name) for name in keys)
+        if not all(isinstance(part, str | None) for part in key):
+            continue
         if key in seen:
             causes.append(("FieldValueDuplicate", f"Duplicate value: {key}", f"{path}[{place}]"))
         seen.add(key)

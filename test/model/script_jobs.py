@@ -214,6 +214,18 @@ async def others(s: Session) -> None:
     taken = {**made, "spec": {**made["spec"], "holderIdentity": "b"}}
     await s.ask("lease taken", "PUT", path, taken, show=("spec.holderIdentity", VERSION))
     await s.ask("lease taken twice", "PUT", path, taken)
+    show_lease = ("spec.holderIdentity", "spec.leaseTransitions", "metadata.labels", VERSION)
+    version = (await s.quiet("GET", path))["metadata"]["resourceVersion"]
+    patch: dict[str, Any] = {
+        "metadata": {"resourceVersion": version, "labels": {"group": "g"}},
+        "spec": {"holderIdentity": "c", "leaseTransitions": 1},
+    }
+    merge = MERGE_PATCH
+    await s.ask("lease by patch", "PATCH", path, patch, show=show_lease, content_type=merge)
+    await s.ask("lease by patch twice", "PATCH", path, patch, content_type=merge)
+    version = (await s.quiet("GET", path))["metadata"]["resourceVersion"]
+    free = {"metadata": {"resourceVersion": version}, "spec": {"holderIdentity": None}}
+    await s.ask("lease given back", "PATCH", path, free, show=show_lease, content_type=merge)
     large = {**lease, "metadata": {"name": "m"}, "spec": {"holderIdentity": "x" * 1_600_000}}
     await s.ask("too large", "POST", s.path("leases"), large)
     claim = {

@@ -32,7 +32,11 @@ class DeadlockError(RuntimeError):
 
 
 class TimeLimitError(RuntimeError):
-    """Virtual time passed the limit given to `run`: something re-arms timers without an end."""
+    """Virtual time passed the limit given to `run`, or stands still: something goes on and on."""
+
+
+STANDSTILL = 200_000
+"""Turns of the loop at one moment after which nothing is expected to come of it any more."""
 
 
 class _Selector(selectors.BaseSelector):
@@ -41,11 +45,15 @@ class _Selector(selectors.BaseSelector):
     def __init__(self) -> None:
         self.now = 0.0
         self.limit = math.inf
+        self._turns = 0
         self._keys: dict[Any, selectors.SelectorKey] = {}
 
     def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
         if timeout is None:
             raise DeadlockError(f"nothing is ready and no timer is set; waiting: {_waiting()}")
+        self._turns = self._turns + 1 if timeout <= 0 else 0
+        if self._turns > STANDSTILL:
+            raise TimeLimitError(f"time stands still at {self.now}; waiting: {_waiting()}")
         if timeout > 0:
             # Far from zero a tiny timeout may vanish in rounding; then take the next float.
             self.now = max(self.now + timeout, math.nextafter(self.now, math.inf))
@@ -136,9 +144,10 @@ def run(
     *,
     seed: int = 0,
     limit_seconds: float = 7 * 86_400.0,
+    make_loop: Callable[[], VirtualLoop] = VirtualLoop,
 ) -> T:
     """Run one scenario to its end on a fresh loop and clean up as `asyncio.run` does."""
-    loop = VirtualLoop()
+    loop = make_loop()
     loop.limit_to(limit_seconds)
     with asyncio.Runner(loop_factory=lambda: loop) as runner:
         try:

@@ -25,7 +25,7 @@ from pydantic import (
 from pydantic.alias_generators import to_camel
 
 from jobflows.api.durations import PATTERN, format_duration, parse_duration
-from jobflows.api.quantities import parse_quantity
+from jobflows.api.quantities import QuantityError, parse_quantity
 
 INT32_MAX = 2**31 - 1
 
@@ -64,6 +64,8 @@ Duration = Annotated[
 
 
 def _quantity(value: object) -> str:
+    if isinstance(value, float):  # which the API server has in Job templates, but not here
+        raise QuantityError(f"{value} is not a quantity", cure=f'Put it in quotes: "{value}"')
     parse_quantity(value)
     return str(value)
 

@@ -1,6 +1,7 @@
 """Durations as Go writes them (`10s`, `1h30m`, `1.5s`), the form of every duration in Kubernetes.
 
 Python has no parser for them. Seconds as float inside the project, the text form only at the edge.
+How long records are kept is said in spans that Go has no words for (`36h`, `90d`, `12w`).
 """
 
 import re
@@ -23,18 +24,30 @@ _UNITS = {
 _WHOLE = re.compile(PATTERN.strip("^$"))
 _TERM = re.compile(r"([0-9]+(?:\.[0-9]+)?)(ns|us|µs|ms|s|m|h)")
 
+_SPAN = re.compile(r"(\d+(?:\.\d+)?)([hdw])")
+_SPAN_UNITS = {"h": 3600.0, "d": DAY, "w": 7 * DAY}
+
 
 def parse_duration(text: object) -> float:
     """Return the seconds of a Go duration; ValueError says what is expected.
 
-    A float (seconds) passes through, so that a model can be built from Python as well.
+    A number is none, as for the API server: seconds and minutes are easily mixed up.
     """
-    if isinstance(text, float):
-        return text
     if not isinstance(text, str) or len(text) > 32 or not _WHOLE.fullmatch(text):
-        raise ValueError(f"{text!r} is not a duration such as 30s, 1m30s or 500ms")
+        said = repr(text) if isinstance(text, str | bool | int | float) else "this"
+        raise ValueError(f"{said:.60} is not a duration such as 30s, 1m30s or 500ms")
     # Exact until the end: 0.1s + 0.2s is 0.3, and 1h is 3600.0 to the last bit.
     return float(sum(Fraction(number) * _UNITS[unit] for number, unit in _TERM.findall(text)))
+
+
+def parse_span(text: str) -> float:
+    """Return the seconds of hours, days or weeks; ValueError says what is expected."""
+    found = _SPAN.fullmatch(text)
+    if found is None:
+        raise ValueError(
+            f"{text!r:.60} is no time span; write hours, days or weeks, such as 36h, 90d, 12w"
+        )
+    return float(found[1]) * _SPAN_UNITS[found[2]]
 
 
 def format_duration(seconds: float) -> str:

@@ -91,7 +91,7 @@ class Expression:
             result = self._program.execute(context)
         except KeyError as error:
             raise ExpressionError(f"{error.args[0]!r} has no value in '{self.text}'") from None
-        except (RuntimeError, TypeError, ValueError, ArithmeticError) as error:
+        except (RuntimeError, TypeError, ValueError, ArithmeticError, IndexError) as error:
             raise ExpressionError(f"'{self.text}': {_first_sentence(error)}") from None
         if not isinstance(result, bool):
             raise ExpressionError(f"'{self.text}' gives {result!r}, not true or false")

@@ -18,6 +18,9 @@ API_VERSION: Literal["workflow.kube-zen.io/v1alpha1"] = "workflow.kube-zen.io/v1
 KIND: Literal["JobFlow"] = "JobFlow"
 PLURAL = "jobflows"
 
+CREATED_BY = f"{GROUP}/created-by"
+"""Annotation: the user who created the flow, as the API server or this machine knows them."""
+
 
 class ObjectMeta(Model):
     """The part of Kubernetes' metadata that the project reads; the rest passes by."""

@@ -32,7 +32,11 @@ _SCALE = {
 class QuantityError(ValueError):
     """Something is not a quantity."""
 
-    cure = "Write a quantity such as 500m, 2 or 1Gi"
+    def __init__(
+        self, message: str, *, cure: str = "Write a quantity such as 500m, 2 or 1Gi"
+    ) -> None:
+        super().__init__(message)
+        self.cure = cure
 
 
 def parse_quantity(value: object) -> Decimal:
@@ -41,7 +45,7 @@ def parse_quantity(value: object) -> Decimal:
         raise QuantityError(f"{value!r} is not a quantity")
     match = _QUANTITY.match(str(value))
     if match is None:
-        raise QuantityError(f"{value!r} is not a quantity")
+        raise QuantityError(f"{value!r:.80} is not a quantity")
     number = Decimal(match[1] + (match[2] or ""))
     return number * _SCALE[match[3]] if match[3] else number
 

@@ -13,6 +13,7 @@ as an argument; reading files is the caller's business.
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from math import isfinite
 from typing import Any, NamedTuple
 
 import yaml
@@ -24,10 +25,14 @@ except ImportError:  # PyYAML was built without libyaml; ten times slower, the s
 
 from jobflows.api.validation.problems import Path, Problem
 
-MOST_NODES = 2_000_000
-"""Aliases of aliases grow without bound ("billion laughs"); no real flow comes near."""
+FEW_NODES = 100_000
+MOST_NODES_A_CHARACTER = 10
+"""Aliases of aliases grow without bound ("billion laughs"). A flow whose steps share a template by
+an alias says some 50 characters a step."""
 
 MOST_LEVELS = 100
+
+TOO_MUCH = "the document is too large or too deep"
 
 
 class Mark(NamedTuple):
@@ -67,12 +72,14 @@ class Document:
 
 def load(text: str) -> list[Document]:
     """Return the documents of a YAML text, without the empty ones; SourceError has the place."""
-    loader = _KubernetesLoader(text)
     documents = []
+    loader = None
     try:
+        _refuse_depth(text)
+        loader = _KubernetesLoader(text)
         while loader.check_node():
             node = loader.get_node()
-            builder = _Builder()
+            builder = _Builder(FEW_NODES + MOST_NODES_A_CHARACTER * len(text))
             value = builder.build(node, ())
             if value is not None:
                 documents.append(Document(value, builder.problems, node))
@@ -84,8 +91,25 @@ def load(text: str) -> list[Document]:
         line = text.count("\n", 0, error.position) + 1
         raise SourceError(f"character {error.character!r} is not allowed", Mark(line, 1)) from None
     finally:
-        loader.dispose()
+        if loader is not None:
+            loader.dispose()
     return documents
+
+
+def _refuse_depth(text: str) -> None:
+    """PyYAML follows nesting by recursion, in C: what is deep enough ends the process."""
+    loader = _KubernetesLoader(text)
+    try:
+        level = 0
+        while (event := loader.get_event()) is not None:
+            if isinstance(event, yaml.CollectionStartEvent):
+                level += 1
+                if level > MOST_LEVELS:
+                    raise SourceError(TOO_MUCH, _mark(event))
+            elif isinstance(event, yaml.CollectionEndEvent):
+                level -= 1
+    finally:
+        loader.dispose()
 
 
 class _KubernetesLoader(_Loader):
@@ -97,13 +121,15 @@ class _KubernetesLoader(_Loader):
 _TAG = "tag:yaml.org,2002:"
 _TRUE = frozenset(("y", "Y", "yes", "Yes", "YES", "true", "True", "TRUE", "on", "On", "ON"))
 _FALSE = frozenset(("n", "N", "no", "No", "NO", "false", "False", "FALSE", "off", "Off", "OFF"))
+_NULL = frozenset(("~", "null", "Null", "NULL", ""))
 _BOOL = "|".join(sorted(_TRUE | _FALSE))
 _INTEGER = r"[-+]?(?:0b[01_]+|0o?[0-7_]+|0x[0-9a-fA-F_]+|[1-9][0-9_]*|0)"
+_LONGEST_INTEGER = 66  # 64 bits in base 2
 _FLOAT = r"[-+]?(?:\.[0-9][0-9_]*|[0-9][0-9_]*(?:\.[0-9_]*)?)(?:[eE][-+]?[0-9]+)?"
 
 for _name, _pattern, _first in (
     ("bool", _BOOL, "yYnNtTfFoO"),
-    ("null", "~|null|Null|NULL|", ["~", "n", "N", ""]),
+    ("null", "|".join(sorted(_NULL)), ["~", "n", "N", ""]),
     ("int", _INTEGER, "-+0123456789"),
     ("float", _FLOAT, "-+.0123456789"),
     ("merge", "<<", "<"),
@@ -114,19 +140,24 @@ for _name, _pattern, _first in (
 
 
 class _Builder:
-    def __init__(self) -> None:
+    def __init__(self, nodes: int) -> None:
         self.problems: list[Problem] = []
-        self._nodes = 0
+        self._nodes_left = nodes
+        self._level = 0
 
     def build(self, node: Any, path: Path) -> Any:
-        self._nodes += 1
-        if self._nodes > MOST_NODES or len(path) > MOST_LEVELS:
-            raise SourceError("the document is too large or too deep", _mark(node))
+        self._nodes_left -= 1
         if isinstance(node, yaml.ScalarNode):
             return _scalar(node)
-        if isinstance(node, yaml.SequenceNode):
-            return [self.build(item, (*path, index)) for index, item in enumerate(node.value)]
-        return self._mapping(node, path)
+        self._level += 1  # not the length of the path: a merge goes deeper on the spot
+        if self._nodes_left < 0 or self._level > MOST_LEVELS:
+            raise SourceError(TOO_MUCH, _mark(node))
+        try:
+            if isinstance(node, yaml.SequenceNode):
+                return [self.build(item, (*path, index)) for index, item in enumerate(node.value)]
+            return self._mapping(node, path)
+        finally:
+            self._level -= 1
 
     def _mapping(self, node: Any, path: Path) -> dict[str, Any]:
         own: dict[str, Any] = {}
@@ -184,29 +215,42 @@ def _key(node: Any) -> str:
 
 
 def _scalar(node: Any) -> Any:
+    """The value of a scalar; a tag that does not fit, and a number that does not, leave its text.
+
+    So does go-yaml, with numbers.
+    """
     text: str = node.value
     match node.tag.removeprefix(_TAG):
-        case "bool":
+        case "bool" if text in _TRUE or text in _FALSE:
             return text in _TRUE
-        case "null":
+        case "null" if text in _NULL:
             return None
-        case "int":
-            return _integer(text)
-        case "float":
-            number = float(text.replace("_", ""))
-            # kubectl sends JSON, where 8.0 is written 8 and is a whole number again.
-            return int(number) if number.is_integer() else number
+        case "int" | "float" as kind:
+            try:
+                return _integer(text) if kind == "int" else _float(text)
+            except ValueError:
+                return text
         case _:
             return text
 
 
-def _integer(text: str) -> int:
+def _integer(text: str) -> int | float:
     digits = text.replace("_", "")
     sign = -1 if digits.startswith("-") else 1
     digits = digits.lstrip("+-")
     if len(digits) > 1 and digits[0] == "0" and digits[1].isdigit():
         return sign * int(digits, 8)  # 0755, as YAML 1.1 and go-yaml have it
+    if len(digits) > _LONGEST_INTEGER:
+        return _float(text)
     return sign * int(digits, 0)
+
+
+def _float(text: str) -> int | float:
+    number = float(text.replace("_", ""))
+    if not isfinite(number):
+        raise ValueError(text)
+    # kubectl sends JSON, where 8.0 is written 8 and is a whole number again.
+    return int(number) if number.is_integer() and abs(number) < 2**63 else number
 
 
 def _mark(node: Any) -> Mark:

@@ -471,3 +471,6 @@ class Status(Model):
         ),
     ] = ()
     """Where each step stands. In a flow of more than 500 steps, those that are Pending with nothing to say are left out, and those of which the same is true share an item (`alike`)."""  # noqa: E501 - one sentence of kubectl explain
+
+    shard: Annotated[Number, Field(le=63)] | None = None
+    """Which replica of the operator works on the flow: the one that has this of 64 buckets. The same for good."""  # noqa: E501 - one sentence of kubectl explain

@@ -71,7 +71,7 @@ class Chooser:
 
     def after(self, first: First, batch: Batch) -> Choice | None:
         """Who goes on after these items; None for the calling process."""
-        if self._options.executor != "auto" or self._stay:
+        if self._options.executor != "auto" or self._stay or not first.is_warm:
             return None
         left = self._source.left
         left = UNKNOWN_LEFT + first.sums.done if left is None else left

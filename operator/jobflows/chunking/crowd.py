@@ -80,7 +80,7 @@ class _Crowd:
             self._items(),
             workers=options.workers,
             grow=True,
-            claim_seconds=options.claim_seconds,
+            claim_seconds=0.0,  # more of them come when these are done
             timeout=options.timeout,
             limit=None,
         )

@@ -32,6 +32,8 @@ class First:
         self.sums = Sums()
         self.latest = 0.0
         """Seconds an item of the newest block, without those in which it had no core."""
+        self.is_warm = False
+        """Whether `latest` is more than a short first call, which also had to find the code."""
 
     def block(self, items: Iterator[Indexed], most: int | None = None) -> Batch:
         """Run the next block, of at most `most` items; empty when there are no more."""
@@ -77,8 +79,11 @@ class First:
         sums.claims += 1
         sums.longest = max(sums.longest, took // count)
         # Where others have the cores, a short item can take long; workers would wait as it did.
-        self.latest = max(0, took - delay) / count / 1e9
-        if took < LOOK_SECONDS * 1e9 / 2:
+        worked = max(0, took - delay)
+        self.latest = worked / count / 1e9
+        short = worked < LOOK_SECONDS * 1e9 / 2
+        self.is_warm = sums.claims > 1 or not short
+        if short:
             self._size *= 2
 
 

@@ -72,7 +72,8 @@ def hire(
             items,
             workers=choice.workers,
             grow=choice.grow,
-            claim_seconds=options.claim_seconds,
+            # An iterator may wait for what became of the items that it gave.
+            claim_seconds=options.claim_seconds if source.sequence is not None else 0.0,
             timeout=options.timeout,
             limit=limit,
         )

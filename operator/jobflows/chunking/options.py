@@ -14,7 +14,7 @@ Executor = Literal["auto", "serial", "process", "thread"]
 StartMethod = Literal["fork", "forkserver", "spawn"]
 OnError = Literal["raise", "return"]
 
-CLAIM_SECONDS = 0.002
+CLAIM_SECONDS = 0.010
 """Work that a worker takes at a time: a claim costs about 3 µs, so this is a thousandth of it."""
 
 

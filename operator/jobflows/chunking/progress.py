@@ -14,7 +14,7 @@ from jobflows.chunking.source import Source
 from jobflows.chunking.supply import Batch
 from jobflows.chunking.tally import Sums
 
-LOOK_SECONDS = 0.01
+LOOK_SECONDS = 0.05
 
 
 class Progress:

@@ -23,7 +23,7 @@ class Threads:
     """`gather` until `is_over`; then `close`.
 
     `grow` lets their number rise while that helps, up to `workers` if that is given; else there are
-    `workers` from the beginning.
+    `workers` from the beginning. Each takes work for `claim_seconds` at a time, or a single item.
     """
 
     def __init__(
@@ -157,16 +157,17 @@ class Threads:
                 self._lock.wait()
             if self._limit is not None:
                 wanted = max(1, min(wanted, self._limit - self._taken))
+            self._taken += wanted  # before it is read: others may ask meanwhile
+        claim: list[Indexed] = []
         with self._reading:  # apart from the other lock, because it may take its time
-            if self._halted or self._exhausted:
-                return []
-            try:
-                claim = list(islice(self._items, wanted))
-            except BaseException as error:  # noqa: BLE001 - raised in the collector
-                self._error, claim = error, []
-            with self._lock:
-                self._taken += len(claim)
+            if not (self._halted or self._exhausted):
+                try:
+                    claim = list(islice(self._items, wanted))
+                except BaseException as error:  # noqa: BLE001 - raised in the collector
+                    self._error = error
                 self._exhausted = not claim
+        with self._lock:
+            self._taken -= wanted - len(claim)
             return claim
 
     def _one(self, me: object, known: Indexed) -> Any:

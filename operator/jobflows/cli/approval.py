@@ -1,25 +1,26 @@
 """Answers to Manual steps: given before on the command line, or asked for on the terminal.
 
-Never waits for an answer that cannot come: without a terminal a step that was not approved before
-is rejected, and the reason says how to approve it.
+Never waits for an answer that nobody thinks of: without a terminal a step that was not approved
+before is rejected, and the reason says how to approve it, unless the run was told to wait for
+`jobflow approve`. An answer that comes so ends a question on the terminal, too.
 """
 
 import asyncio
 import sys
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 
 import typer
 
+from jobflows.api.spec import Step
 from jobflows.api.validation.problems import listed
 from jobflows.cli.progress import Progress
-from jobflows.engine import CompiledFlow
 
 ALL = "all"
 
 
-def check_approvals(flow: CompiledFlow, approved: Collection[str]) -> None:
-    """Refuse names that are no Manual steps of the flow."""
-    manual = [step.name for step in flow.steps if step.is_manual]
+def check_approvals(steps: Iterable[Step], approved: Collection[str]) -> None:
+    """Refuse names that are no Manual steps of a flow with these steps."""
+    manual = [step.name for step in steps if step.type == "Manual"]
     for name in approved:
         if name != ALL and name not in manual:
             has = f"it has {listed(manual)}" if manual else "it has none"
@@ -29,17 +30,28 @@ def check_approvals(flow: CompiledFlow, approved: Collection[str]) -> None:
 class Approvals:
     """Approves and rejects Manual steps of one run. `reasons` says why steps were rejected."""
 
-    def __init__(self, approved: Collection[str], progress: Progress, *, may_ask: bool) -> None:
+    def __init__(
+        self, approved: Collection[str], progress: Progress, *, may_ask: bool, may_wait: bool
+    ) -> None:
         self._approved = approved
         self._progress = progress
         self._may_ask = may_ask
+        self._may_wait = may_wait
         self._one_at_a_time = asyncio.Lock()
         self.reasons: dict[str, str] = {}
+        self._run = ""
+
+    def begins(self, run: str, progress: Progress) -> None:
+        """The run has a name now, and is shown by `progress`."""
+        self._run, self._progress = run, progress
 
     async def __call__(self, step: str, message: str) -> bool:
         """Whether `step` is approved; asks when it has to and can."""
         if ALL in self._approved or step in self._approved:
             return True
+        if self._may_wait:
+            self._progress.say(f"{step} waits for `jobflow approve {self._run} {step}`")
+            await asyncio.Event().wait()  # until it is withdrawn
         if not self._may_ask:
             self.reasons[step] = (
                 f"rejected, because there is no terminal to ask on; approve with --approve {step}"

@@ -1,7 +1,6 @@
 """What the commands ask of a cluster and tell it: flows, their attempts, annotations, fields.
 
-The only module of the command line that knows the client. It reads with the operator's own records
-and decodes with its own functions, so that the two never see different things.
+The only module of the command line that knows the client.
 """
 
 from __future__ import annotations
@@ -9,31 +8,40 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import aclosing
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import msgspec
 
-from jobflows.api.validation import check
-from jobflows.cli.connection import SteerError, unknown
-from jobflows.cluster import JOBFLOWS, JOBS, PODS, ApiError, Client, Resource, TransportError
-from jobflows.engine import CompiledFlow, Instant, Ledger, read_status
+from jobflows.cli.jobs import Job
+from jobflows.cluster import (
+    JOBFLOWS,
+    JOBS,
+    PODS,
+    ApiError,
+    Client,
+    Request,
+    Resource,
+    TransportError,
+    WatchRefused,
+)
+from jobflows.engine import CompiledFlow, Instant
 from jobflows.engine.indexes import IndexSet
-from jobflows.engine.times import parse_rfc3339
 from jobflows.manifests import labels
 from jobflows.manifests.records import FlowRecord, JobRecord, PodRecord
+from jobflows.steering.flows import ClusterFlows, decode_flow, decode_items, loaded
+from jobflows.steering.loaded import Loaded
+
+_TELLING = "status.phase!=Succeeded,status.phase!=Running"
+"""Field selector of pods that have something to say of a Job that is on its way."""
 
 MOST_NAMED = 50
-"""Steps up to which a list names them; beyond, the whole flow is listed."""
+"""Steps that a list names at most; URLs are not endless."""
+
+MOST_COMPLETED = 100
+"""Flows that a shell proposes; a list of all of them would take long, and nobody reads it."""
 
 RECONNECT_SECONDS = 1.0
-
-TRIES = 5
-"""How often a field is read and written again when somebody else was faster."""
-
-
-class _Page(msgspec.Struct):
-    items: list[msgspec.Raw] = []
 
 
 class _Line(msgspec.Struct):
@@ -41,97 +49,46 @@ class _Line(msgspec.Struct):
     object: msgspec.Raw
 
 
-_pages = msgspec.json.Decoder(_Page)
+class _Meta(msgspec.Struct):
+    name: str
+
+
+class _Named(msgspec.Struct):
+    metadata: _Meta
+
+
 _lines = msgspec.json.Decoder(_Line)
-_flows = msgspec.json.Decoder(FlowRecord)
-_jobs = msgspec.json.Decoder(JobRecord)
+_named = msgspec.json.Decoder(_Named)
+_job_records = msgspec.json.Decoder(JobRecord)
 _pods = msgspec.json.Decoder(PodRecord)
 
 
-@dataclass(frozen=True, slots=True)
-class Loaded:
-    """A flow with its ledger. `seen` is whether an operator has ever written a status."""
+class Cluster(ClusterFlows):
+    """One namespace of a cluster, with all that belongs to its flows."""
 
-    record: FlowRecord
-    flow: CompiledFlow
-    ledger: Ledger
-    seen: bool
-
-    def step(self, name: str) -> int:
-        """The index of a step; raises `SteerError` with the nearest names."""
-        index = self.flow.graph.index.get(name)
-        if index is None:
-            raise SteerError(unknown(f"flow {self.flow.name} has no step", name, self.names))
-        return index
-
-    @property
-    def names(self) -> list[str]:
-        """All steps."""
-        return list(self.flow.graph.names)
-
-
-@dataclass(frozen=True, slots=True)
-class Job:
-    """A Job with its pods, of a batch with those that were asked for; `manifest` is all of it."""
-
-    step: str
-    number: int
-    record: JobRecord
-    pods: tuple[PodRecord, ...]
-    manifest: bytes
-
-    @property
-    def tasks(self) -> IndexSet:
-        """The tasks of an array that it runs; none for any other step."""
-        return IndexSet.parse(self.record.metadata.annotations.get(labels.TASKS, ""))
-
-    @property
-    def is_batch(self) -> bool:
-        """Whether it runs tasks of an array."""
-        return labels.TASKS in self.record.metadata.annotations
-
-    def pods_by_task(self) -> dict[int, PodRecord]:
-        """The pod of each task; of two that Kubernetes made for one, the newer."""
-        tasks = list(self.tasks)
-        found = {}
-        for pod in sorted(self.pods, key=lambda pod: pod.metadata.creationTimestamp):
-            position = pod.metadata.labels.get(labels.POSITION, "")
-            if position.isdigit() and int(position) < len(tasks):
-                found[tasks[int(position)]] = pod
-        return found
-
-
-class Cluster:
-    """One namespace of a cluster."""
-
-    def __init__(self, client: Client, namespace: str, *, now: Callable[[], Instant]) -> None:
-        self._client = client
-        self.namespace = namespace
+    def __init__(
+        self,
+        client: Client,
+        namespace: str,
+        *,
+        now: Callable[[], Instant],
+        stream: Callable[[Request], AsyncIterator[bytes]] | None = None,
+    ) -> None:
+        super().__init__(client, namespace)
+        self._stream = stream
         self.now = now
 
-    async def flows(self, *, everywhere: bool = False) -> list[FlowRecord]:
-        """All flows by namespace and name."""
-        found = await self._list(JOBFLOWS, "", None if everywhere else self.namespace)
-        records = [_flows.decode(item) for item in found]
-        return sorted(records, key=lambda flow: (flow.metadata.namespace, flow.metadata.name))
+    async def names(self) -> list[str]:
+        """The names of flows, as many as one page has."""
+        page = await self._client.list_page(JOBFLOWS, self.namespace, limit=MOST_COMPLETED)
+        return [_named.decode(item).metadata.name for item in decode_items(page).items]
 
-    async def record(self, name: str) -> FlowRecord:
-        """One flow; raises `SteerError` with the nearest names."""
-        try:
-            return _flows.decode(await self._client.get(JOBFLOWS, self.namespace, name))
-        except ApiError as error:
-            if not error.not_found or error.details.kind != JOBFLOWS.plural:
-                raise
-            names = [flow.metadata.name for flow in await self.flows()]
-            missing = f"namespace {self.namespace} has no flow"
-            raise SteerError(unknown(missing, name, names)) from None
-
-    async def load(self, name: str) -> Loaded:
-        """One flow, ready to be asked about; raises `SteerError` when its spec has problems."""
-        return loaded(await self.record(name))
-
-    async def follow(self, name: str) -> AsyncIterator[FlowRecord]:
+    async def follow(self, name: str) -> AsyncIterator[Loaded]:
         """A flow as it is now, and again whenever it changes, until it is deleted."""
+        async for record in self._follow(name):
+            yield loaded(record)
+
+    async def _follow(self, name: str) -> AsyncIterator[FlowRecord]:
         record = await self.record(name)
         yield record
         while True:
@@ -148,7 +105,7 @@ class Cluster:
                         if line.type == "DELETED":
                             return
                         if line.type in ("ADDED", "MODIFIED"):
-                            record = _flows.decode(line.object)
+                            record = decode_flow(line.object)
                             yield record
                         elif line.type == "ERROR":
                             break
@@ -160,27 +117,47 @@ class Cluster:
             record = await self.record(name)  # the watch has ended, was cut, or is too old
             yield record
 
-    async def jobs(self, flow: CompiledFlow, steps: Sequence[str]) -> list[Job]:
-        """The Jobs of a flow's steps with their pods, by step and attempt.
+    async def jobs(
+        self, flow: CompiledFlow, steps: Sequence[str], arrays: Sequence[str] = ()
+    ) -> list[Job]:
+        """The Jobs of a flow's steps with their pods, by step and attempt; `arrays` are steps, too.
 
-        Batches come without: an array may have 100,000, of which nobody wants to see all.
+        Batches come without pods: an array may have 100,000, of which nobody wants to see all. Of
+        many steps only Jobs that have not succeeded come, with the pods that do not run, and all of
+        arrays: the rest is most of a large flow, takes the API server seconds to write out, and
+        explains nothing.
         """
-        selector = f"{labels.FLOW_UID}={flow.uid}"
-        if len(steps) <= MOST_NAMED:
-            selector += f",{labels.STEP} in ({','.join(steps)})"
+        owned = f"{labels.FLOW_UID}={flow.uid}"
+        if len(steps) + len(arrays) <= MOST_NAMED:
+            found = [await self._jobs(_in_steps(owned, (*steps, *arrays)))]
+        else:
+            parts = [arrays[i : i + MOST_NAMED] for i in range(0, len(arrays), MOST_NAMED)]
+            found = await asyncio.gather(
+                self._jobs(owned, jobs="status.successful=0", pods=_TELLING),
+                *(self._jobs(_in_steps(owned, part)) for part in parts),
+            )
+        by_uid = {job.record.metadata.uid: job for part in found for job in part}
+        return sorted(by_uid.values(), key=lambda job: (job.step, job.number))
+
+    async def _jobs(self, selector: str, *, jobs: str = "", pods: str = "") -> list[Job]:
+        """Jobs by labels, and of the other arguments fields, with the pods that have both."""
+        pod_items, job_items = await asyncio.gather(
+            self._list(PODS, f"{selector},{labels.SELECTOR}", self.namespace, pods),
+            self._list(JOBS, selector, self.namespace, jobs),
+        )
         by_owner: dict[str, list[PodRecord]] = {}
-        for item in await self._list(PODS, f"{selector},{labels.SELECTOR}", self.namespace):
+        for item in pod_items:
             pod = _pods.decode(item)
             if pod.metadata.owner is not None:
                 by_owner.setdefault(pod.metadata.owner.uid, []).append(pod)
         found = []
-        for item in await self._list(JOBS, selector, self.namespace):
-            job = _jobs.decode(item)
+        for item in job_items:
+            job = _job_records.decode(item)
             marks = job.metadata.labels
-            pods = tuple(by_owner.get(job.metadata.uid, ()))
+            owned = tuple(by_owner.get(job.metadata.uid, ()))
             number = int(marks[labels.ATTEMPT])
-            found.append(Job(marks[labels.STEP], number, job, pods, bytes(item)))
-        return sorted(found, key=lambda job: (job.step, job.number))
+            found.append(Job(marks[labels.STEP], number, job, owned, bytes(item)))
+        return found
 
     async def with_pods(self, job: Job, task: int | None = None) -> Job:
         """A batch with all of its pods, or with that of one task."""
@@ -200,12 +177,12 @@ class Cluster:
             field_selector=f"status.phase={phase}",
             limit=most,
         )
-        return replace(job, pods=_owned(job, _pages.decode(page).items))
+        return replace(job, pods=_owned(job, decode_items(page).items))
 
     async def live_jobs(self) -> list[JobRecord]:
         """All Jobs of flows in the namespace that are not over."""
         found = await self._list(JOBS, labels.SELECTOR, self.namespace)
-        return [job for item in found if not (job := _jobs.decode(item)).is_over]
+        return [job for item in found if not (job := _job_records.decode(item)).is_over]
 
     async def exists(self, resource: Resource, name: str) -> bool:
         """Whether an object is there."""
@@ -231,32 +208,26 @@ class Cluster:
         """What a container has printed."""
         return await self._client.get(PODS, self.namespace, pod, subresource="log", query=query)
 
-    async def patch(self, name: str, **parts: Any) -> None:
-        """Change `metadata` and `spec` of a flow in one request."""
-        await self._client.patch(JOBFLOWS, self.namespace, name, parts)
+    async def follow_log(self, pod: str, query: Mapping[str, str]) -> AsyncIterator[bytes]:
+        """What a container prints, from the beginning until it ends."""
+        assert self._stream is not None, "the connection gives no streams"
+        path = PODS.path(self.namespace, pod, "log")
+        chunks = self._stream(Request("GET", path, {**query, "follow": "true"}))
+        try:
+            async for chunk in chunks:
+                yield chunk
+        except WatchRefused as refused:
+            raise ApiError.from_response(refused.response) from refused
 
-    async def edit(self, name: str, change: Callable[[dict[str, Any]], dict[str, Any]]) -> None:
-        """Patch a flow with `change(flow)`, made again when somebody else wrote in between."""
-        for left in reversed(range(TRIES)):
-            found = msgspec.json.decode(await self._client.get(JOBFLOWS, self.namespace, name))
-            body = change(found)
-            version = {"resourceVersion": found["metadata"]["resourceVersion"]}
-            body["metadata"] = body.get("metadata", {}) | version
-            try:
-                await self.patch(name, **body)
-            except ApiError as error:
-                if not error.is_conflict or not left:
-                    raise
-            else:
-                return
+    async def create(self, document: Mapping[str, Any]) -> dict[str, Any]:
+        """Create a flow; returns it as it is stored."""
+        text = await self._client.create(JOBFLOWS, self.namespace, document)
+        stored: dict[str, Any] = msgspec.json.decode(text)
+        return stored
 
-    async def _list(
-        self, resource: Resource, selector: str, namespace: str | None, fields: str = ""
-    ) -> list[msgspec.Raw]:
-        pages = self._client.list_pages(
-            resource, namespace, label_selector=selector, field_selector=fields
-        )
-        return [item async for page in pages for item in _pages.decode(page).items]
+
+def _in_steps(selector: str, steps: Sequence[str]) -> str:
+    return f"{selector},{labels.STEP} in ({','.join(steps)})"
 
 
 def _pods_of(job: Job) -> str:
@@ -268,15 +239,3 @@ def _owned(job: Job, items: Sequence[msgspec.Raw]) -> tuple[PodRecord, ...]:
     pods = (_pods.decode(item) for item in items)
     uid = job.record.metadata.uid
     return tuple(p for p in pods if p.metadata.owner and p.metadata.owner.uid == uid)
-
-
-def loaded(record: FlowRecord) -> Loaded:
-    """Compile a flow and read its ledger; raises `SteerError` when its spec has problems."""
-    checked = check(record.document())
-    if checked.flow is None or checked.problems:
-        words = "; ".join(str(problem) for problem in checked.problems)
-        raise SteerError(f"flow {record.metadata.name} is invalid: {words}")
-    created = parse_rfc3339(record.metadata.creationTimestamp) or 0.0
-    flow = CompiledFlow.compile(checked.flow, created=created)
-    status = record.decoded_status()
-    return Loaded(record, flow, read_status(flow, status), bool(status.get("phase")))

@@ -9,9 +9,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from importlib import import_module
+from inspect import iscoroutinefunction
 from typing import Any
 
-MACHINE, CLUSTER = "On this machine", "On a cluster"
+MACHINE, CLUSTER, EITHER = "On this machine", "On a cluster", "On a cluster or on this machine"
+SHELL = "In a shell"
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,8 +30,12 @@ class Command:
         """Import the function that is the command."""
         module, _, name = self.place.partition(":")
         function: Callable[..., Any] = getattr(import_module(f"jobflows.cli.{module}"), name)
-        if self.panel == MACHINE:
+        if not iscoroutinefunction(function):
             return function
+        if self.panel == EITHER:
+            from jobflows.cli.place import anywhere  # noqa: PLC0415 - see the docstring
+
+            return anywhere(function)
         from jobflows.cli.connection import on_cluster  # noqa: PLC0415 - see the docstring
 
         return on_cluster(function)
@@ -52,6 +58,12 @@ COMMANDS = {
             "Run a Python function over many items, on all cores of this machine or pod.",
         ),
         Command(
+            "call",
+            "call:main",
+            MACHINE,
+            "Call a Python function once, with arguments from the command line.",
+        ),
+        Command(
             "lint",
             "lint:lint",
             MACHINE,
@@ -63,50 +75,115 @@ COMMANDS = {
             MACHINE,
             "Print the Jobs, PersistentVolumeClaims and ConfigMaps that a flow would create.",
         ),
-        Command("list", "flows:list_flows", CLUSTER, "List flows with their progress."),
+        Command(
+            "convert",
+            "convert.command:convert",
+            MACHINE,
+            "Turn Argo Workflows, or Volcano JobFlows with their JobTemplates, into JobFlows.",
+        ),
+        Command(
+            "graph",
+            "graph.command:graph",
+            EITHER,
+            "Draw what waits for what, with phases and the critical path.",
+        ),
+        Command(
+            "submit",
+            "submit:submit",
+            CLUSTER,
+            "Create a flow on a cluster, with values for its parameters.",
+        ),
+        Command(
+            "ui",
+            "ui:ui",
+            MACHINE,
+            "Show runs in a browser: graphs, times, errors, what they used.",
+        ),
+        Command(
+            "list",
+            "flows:list_flows",
+            EITHER,
+            "List flows of a cluster, or runs of this machine, with their progress.",
+        ),
         Command(
             "explain",
             "explain:explain_flow",
-            CLUSTER,
+            EITHER,
             "Say of each step that is not done why: dependencies, retries, limits, queues, nodes, "
             "images.",
         ),
-        Command("status", "flows:status", CLUSTER, "Show how a flow and its steps stand."),
+        Command("status", "flows:status", EITHER, "Show how a flow and its steps stand."),
         Command(
             "logs",
-            "logs:logs",
-            CLUSTER,
-            "Print the log of a step's pods; of an array, that of the newest attempt of each task.",
+            "logs.command:logs",
+            EITHER,
+            "Print the log of a step; of an array, that of the newest attempt of each task.",
         ),
-        Command("approve", "steer:approve", CLUSTER, "Approve a Manual step, also before it asks."),
+        Command(
+            "tasks",
+            "tasks:tasks",
+            EITHER,
+            "List the tasks of a flow: its steps, and of arrays each task.",
+        ),
+        Command(
+            "usage",
+            "usage.command:usage",
+            EITHER,
+            "Show what the tasks of a flow have used: memory, time and CPU, as percentiles.",
+        ),
+        Command(
+            "recommend",
+            "usage.recommend:recommend",
+            EITHER,
+            "Print a flow with the memory, CPU and time that its steps should ask for.",
+        ),
+        Command("approve", "steer:approve", EITHER, "Approve a Manual step, also before it asks."),
         Command(
             "reject",
             "steer:reject",
-            CLUSTER,
+            EITHER,
             "Reject a Manual step: it fails, and what depends on it is skipped.",
         ),
         Command(
-            "pause", "steer:pause", CLUSTER, "Start no more steps of a flow; those that run go on."
+            "pause", "steer:pause", EITHER, "Start no more steps of a flow; those that run go on."
         ),
-        Command("unpause", "steer:unpause", CLUSTER, "Let a paused flow go on."),
+        Command("unpause", "steer:unpause", EITHER, "Let a paused flow go on."),
         Command(
             "stop",
             "steer:stop",
-            CLUSTER,
+            EITHER,
             "End a flow now: what runs is stopped, the rest is skipped, and the steps of onExit "
             "run.",
         ),
         Command(
             "resume",
             "resume:resume",
-            CLUSTER,
+            EITHER,
             "Run again what did not succeed; finished steps keep their results.",
+        ),
+        Command(
+            "retry",
+            "retry:retry",
+            EITHER,
+            "Try failed steps again, and what was skipped below them; what runs goes on.",
         ),
         Command(
             "set-parallelism",
             "steer:set_parallelism",
-            CLUSTER,
+            EITHER,
             "Change how many tasks of a flow run at once; lowering it stops nothing that runs.",
+        ),
+        Command(
+            "archive",
+            "archive.command:archive",
+            MACHINE,
+            "Make an archive of what ran, tell what is in it, export it, or remove what is old.",
+        ),
+        Command(
+            "completion",
+            "completion:completion",
+            SHELL,
+            "Print a script that completes commands, options, and names of flows and steps.",
         ),
     )
 }

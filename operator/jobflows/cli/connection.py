@@ -7,12 +7,11 @@ a cluster of their own. The client's libraries are imported only when a command 
 """
 
 import asyncio
-import difflib
 import functools
 import inspect
 import random
 import time
-from collections.abc import Awaitable, Callable, Collection
+from collections.abc import Awaitable, Callable
 from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
@@ -20,7 +19,8 @@ import typer
 from rich.console import Console
 from rich.text import Text
 
-from jobflows.api.validation.problems import listed
+from jobflows.cli.names import flow_names, step_names
+from jobflows.steering.errors import SteerError
 
 if TYPE_CHECKING:
     from jobflows.cli.cluster import Cluster
@@ -28,8 +28,12 @@ if TYPE_CHECKING:
 
 REFUSED, UNREACHABLE, INTERRUPTED = 1, 3, 130
 
-FlowName = Annotated[str, typer.Argument(metavar="FLOW", help="Name of the flow.")]
-StepName = Annotated[str, typer.Argument(metavar="STEP", help="Name of the step.")]
+FlowName = Annotated[
+    str, typer.Argument(metavar="FLOW", help="Name of the flow.", autocompletion=flow_names)
+]
+StepName = Annotated[
+    str, typer.Argument(metavar="STEP", help="Name of the step.", autocompletion=step_names)
+]
 
 
 class Output(StrEnum):
@@ -43,46 +47,54 @@ class Output(StrEnum):
 OutputOption = Annotated[Output, typer.Option("--output", "-o", help="How the result is printed.")]
 
 
-class SteerError(Exception):
-    """What was asked for cannot be done; the message says why and what to do."""
-
-
-def unknown(words: str, name: str, known: Collection[str]) -> str:
-    """That something has no such name, what it has, and what was probably meant."""
-    close = difflib.get_close_matches(name, known, n=1)
-    hint = f"; did you mean {close[0]}?" if close else ""
-    has = f", it has {listed(sorted(known))}" if known else ", it has none"
-    return f"{words} '{name}'{has}{hint}"
-
-
-_OPTIONS: dict[str, Any] = {
-    "namespace": Annotated[
-        str | None,
-        typer.Option("--namespace", "-n", help="Namespace. Default: the context's."),
-    ],
-    "context": Annotated[
-        str | None, typer.Option(metavar="NAME", help="Context of the kubeconfig to use.")
-    ],
-    "kubeconfig": Annotated[
-        str | None,
-        typer.Option(metavar="FILE", help="Default: KUBECONFIG, or ~/.kube/config."),
-    ],
+PLACE_OPTIONS: dict[str, tuple[Any, Any]] = {
+    "namespace": (
+        Annotated[
+            str | None,
+            typer.Option("--namespace", "-n", help="Namespace. Default: the context's."),
+        ],
+        None,
+    ),
+    "context": (
+        Annotated[
+            str | None, typer.Option(metavar="NAME", help="Context of the kubeconfig to use.")
+        ],
+        None,
+    ),
+    "kubeconfig": (
+        Annotated[
+            str | None,
+            typer.Option(metavar="FILE", help="Default: KUBECONFIG, or ~/.kube/config."),
+        ],
+        None,
+    ),
 }
+"""Options that say which cluster, each with its default."""
 
 
 def on_cluster(act: Callable[..., Awaitable[None]]) -> Callable[..., None]:
     """Make a command of `act(cluster, …)`."""
+    return make_command(act, PLACE_OPTIONS, run_on_cluster)
+
+
+def make_command(
+    act: Callable[..., Awaitable[None]],
+    options: dict[str, tuple[Any, Any]],
+    run: Callable[..., None],
+) -> Callable[..., None]:
+    """A command with the options of `act(place, …)` and those that say where: `run(act, **where)`
+    opens the place and calls `act`."""
 
     @functools.wraps(act)
     def command(**given: Any) -> None:
-        where = {name: given.pop(name) for name in _OPTIONS}
-        _run(functools.partial(act, **given), **where)
+        where = {name: given.pop(name) for name in options}
+        run(functools.partial(act, **given), **where)
 
     own = list(inspect.signature(act).parameters.values())[1:]
     keyword = inspect.Parameter.KEYWORD_ONLY
     shared = [
-        inspect.Parameter(name, keyword, default=None, annotation=option)
-        for name, option in _OPTIONS.items()
+        inspect.Parameter(name, keyword, default=default, annotation=option)
+        for name, (option, default) in options.items()
     ]
     hints = {parameter.name: parameter.annotation for parameter in (*own, *shared)}
     command.__annotations__ = hints
@@ -92,7 +104,20 @@ def on_cluster(act: Callable[..., Awaitable[None]]) -> Callable[..., None]:
     return command
 
 
-def _run(
+def has_cluster() -> bool:
+    """Whether there is a kubeconfig that names a cluster, or this is a pod of one."""
+    try:
+        from jobflows.cluster import LoginError, connect  # noqa: PLC0415
+    except ModuleNotFoundError:
+        return False
+    try:
+        connect(None, None)
+    except LoginError:
+        return False
+    return True
+
+
+def run_on_cluster(
     act: Callable[["Cluster"], Awaitable[None]],
     *,
     namespace: str | None,
@@ -102,27 +127,28 @@ def _run(
     try:
         from jobflows.cluster import ApiError, LoginError, TransportError, connect  # noqa: PLC0415
     except ModuleNotFoundError as error:
-        _end(f"{error.name} is missing: pip install 'jobflows[cluster]'", UNREACHABLE)
+        end(f"{error.name} is missing: pip install 'jobflows[cluster]'", UNREACHABLE)
     try:
         connection = connect(kubeconfig, context)
     except LoginError as error:
-        _end(str(error), UNREACHABLE)
+        end(str(error), UNREACHABLE)
     try:
-        asyncio.run(_talk(act, connection, namespace or connection.namespace))
+        asyncio.run(talk(act, connection, namespace or connection.namespace))
     except SteerError as error:
-        _end(str(error), REFUSED)
+        end(str(error), REFUSED)
     except ApiError as error:
-        _end(_advise(error, namespace or connection.namespace), _code(error))
+        end(_advise(error, namespace or connection.namespace), _code(error))
     except TransportError as error:
         words = "is the cluster up, and is this the right --context?"
-        _end(f"no answer from {connection.server} ({error}); {words}", UNREACHABLE)
+        end(f"no answer from {connection.server} ({error}); {words}", UNREACHABLE)
     except KeyboardInterrupt:
         raise typer.Exit(INTERRUPTED) from None
 
 
-async def _talk(
+async def talk(
     act: Callable[["Cluster"], Awaitable[None]], connection: Any, namespace: str
 ) -> None:
+    """Open a connection, act, and close it."""
     from jobflows.cli.cluster import Cluster  # noqa: PLC0415 - see the module's docstring
     from jobflows.cluster import Client, Limiter  # noqa: PLC0415
     from jobflows.cluster.http import AiohttpTransport  # noqa: PLC0415
@@ -130,7 +156,7 @@ async def _talk(
     transport = AiohttpTransport(connection)
     try:
         client = Client(transport, Limiter(), rng=random.Random(), attempts=3)
-        await act(Cluster(client, namespace, now=time.time))
+        await act(Cluster(client, namespace, now=time.time, stream=transport.stream))
     finally:
         await transport.close()
 
@@ -149,9 +175,13 @@ def _advise(error: "ApiError", namespace: str) -> str:
 
 def _code(error: "ApiError") -> int:
     allowed = not (error.unauthorized or error.forbidden)
-    return REFUSED if allowed and (error.invalid or error.is_conflict) else UNREACHABLE
+    return (
+        REFUSED
+        if allowed and (error.invalid or error.is_conflict or error.already_exists)
+        else UNREACHABLE
+    )
 
 
-def _end(words: str, code: int) -> NoReturn:
+def end(words: str, code: int) -> NoReturn:
     Console(stderr=True, highlight=False, soft_wrap=True).print(Text(words, "red"))
     raise typer.Exit(code)

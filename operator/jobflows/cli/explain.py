@@ -6,14 +6,18 @@ import typer
 from rich.text import Text
 
 from jobflows.cli.connection import FlowName, Output, OutputOption
+from jobflows.cli.names import step_names
+from jobflows.cli.place import Place
 from jobflows.cli.tables import console, print_document, say, table, without_empty
 from jobflows.cli.words import STYLES, one_line, verdict
-from jobflows.engine import Explanation, StepPhase, explain
+from jobflows.engine import Explanation, Observations, StepPhase, explain
 from jobflows.engine.indexes import IndexSet
 from jobflows.engine.times import rfc3339
+from jobflows.steering.loaded import Loaded
+from jobflows.steering.machine import LocalRuns
 
 if TYPE_CHECKING:
-    from jobflows.cli.cluster import Cluster, Loaded
+    from jobflows.cli.story import Tries
 
 MOST_ROWS = 200
 
@@ -22,10 +26,13 @@ MOST_RANGES = 40
 
 
 async def explain_flow(
-    cluster: "Cluster",
+    place: Place,
     flow: FlowName,
     step: Annotated[
-        str | None, typer.Argument(metavar="STEP", help="The step to tell all about.")
+        str | None,
+        typer.Argument(
+            metavar="STEP", help="The step to tell all about.", autocompletion=step_names
+        ),
     ] = None,
     output: OutputOption = Output.TABLE,
 ) -> None:
@@ -41,21 +48,22 @@ async def explain_flow(
 
       jobflow explain etl load -n batch
 
+      jobflow explain etl load --local
+
       jobflow explain etl -o json | jq '.steps[] | select(.reason == "Unschedulable")'
     """
-    from jobflows.cli.sight import look  # noqa: PLC0415 - see connection.py
-    from jobflows.cli.story import print_story, tell  # noqa: PLC0415
+    from jobflows.cli.story import print_story, tell  # noqa: PLC0415 - it needs this module
 
-    loaded = await cluster.load(flow)
+    loaded = await place.load(flow)
     if step is not None:
-        story = await tell(cluster, loaded, step)
+        loaded.step(step)
+        story = tell(loaded, step, place.now(), await _tries(place, loaded, step))
         if output is Output.TABLE:
             print_story(story)
         else:
             print_document(story, as_json=output is Output.JSON)
         return
-    seen = await look(cluster, loaded)
-    steps = explain(loaded.flow, loaded.ledger, cluster.now(), seen)
+    steps = explain(loaded.flow, loaded.ledger, place.now(), await _seen(place, loaded))
     left = [said for said in steps if said.phase is not StepPhase.SUCCEEDED]
     if output is Output.TABLE:
         _print_table(loaded, left, len(steps))
@@ -63,9 +71,28 @@ async def explain_flow(
         print_document(_document(loaded, left), as_json=output is Output.JSON)
 
 
-def _print_table(loaded: "Loaded", left: list[Explanation], total: int) -> None:
+async def _seen(place: Place, loaded: Loaded) -> Observations | None:
+    """What is seen of the steps that are on their way; a run here has all of it on record."""
+    if isinstance(place, LocalRuns):
+        return None
+    from jobflows.cli.sight import look  # noqa: PLC0415 - it needs the client's libraries
+
+    return await look(place, loaded)
+
+
+async def _tries(place: Place, loaded: Loaded, step: str) -> "Tries":
+    if isinstance(place, LocalRuns):
+        from jobflows.cli import story_of_runs  # noqa: PLC0415 - it needs this module
+
+        return story_of_runs.tries_of(place, loaded, step)
+    from jobflows.cli import story_of_jobs  # noqa: PLC0415
+
+    return await story_of_jobs.tries_of(place, loaded, step)
+
+
+def _print_table(loaded: Loaded, left: list[Explanation], total: int) -> None:
     ledger = loaded.ledger
-    head = f"{verdict(ledger)}, {total - len(left)} of {total} steps have succeeded"
+    head = f"{loaded.note or verdict(ledger)}, {total - len(left)} of {total} steps have succeeded"
     if not loaded.seen:
         head = "no operator has taken this flow up; is one running, and may it see this namespace?"
     say((head, "bold"))
@@ -81,7 +108,7 @@ def _print_table(loaded: "Loaded", left: list[Explanation], total: int) -> None:
         say((f"and {len(left) - MOST_ROWS} more steps (-o json lists all)", "dim"))
 
 
-def _document(loaded: "Loaded", left: list[Explanation]) -> dict[str, Any]:
+def _document(loaded: Loaded, left: list[Explanation]) -> dict[str, Any]:
     ledger = loaded.ledger
     return without_empty(
         {

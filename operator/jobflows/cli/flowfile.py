@@ -4,12 +4,11 @@ A file goes through the same validator as everywhere; its problems are printed a
 them. Parameters given beside it are checked against what the flow knows.
 """
 
-import difflib
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NamedTuple, NoReturn
 
 import typer
 from rich.console import Console
@@ -18,15 +17,21 @@ from rich.text import Text
 from jobflows.api.model import JobFlow
 from jobflows.api.source import Document, Mark, SourceError, load
 from jobflows.api.validation import Problem, check
-from jobflows.api.validation.problems import listed
 from jobflows.cli.lint import Finding, is_flow
 from jobflows.engine import CompiledFlow, Instant
-from jobflows.local import referenced_keys
+from jobflows.local import UnknownParameterError, check_parameters
 
 FAILED, UNREADABLE = 1, 2
 
 
-def read_flow(file: str, notes: Console) -> JobFlow:
+class Read(NamedTuple):
+    """A flow without problems: as it is written, and as a model."""
+
+    document: dict[str, Any]
+    flow: JobFlow
+
+
+def read_flow(file: str, notes: Console) -> Read:
     """Read the one flow of a file, `-` for standard input; problems end the program."""
     name = "<stdin>" if file == "-" else file
     try:
@@ -37,20 +42,32 @@ def read_flow(file: str, notes: Console) -> JobFlow:
     except UnicodeDecodeError:
         _refuse(f"{name}: cannot be read: it is not UTF-8 text", notes)
     try:
-        documents = [document for document in load(text) if is_flow(document.value)]
+        documents = _flows(text)
     except SourceError as error:
         problem = Problem((), f"not YAML: {error}", "Correct the syntax")
         _show([Finding(name, error.mark, problem)], notes)
     if len(documents) != 1:
-        found = "no JobFlow" if not documents else f"{len(documents)} JobFlows"
-        _refuse(f"{name}: {found} in this file, exactly one is needed", notes)
-    return _checked(name, documents[0], notes)
+        what = "no JobFlow" if not documents else f"{len(documents)} JobFlows"
+        _refuse(f"{name}: {what} in this file, exactly one is needed", notes)
+    value, own = documents[0].value, documents[0].problems
+    del documents  # the way back to the text takes more memory than the flow, and seldom is wanted
+    checked = check(value)
+    problems = own + checked.problems
+    if checked.flow is None or problems:
+        document = _flows(text)[0]
+        found = [Finding(name, document.locate(problem.path), problem) for problem in problems]
+        _show(sorted(found, key=_mark), notes)
+    return Read(value, checked.flow)
+
+
+def _flows(text: str) -> list[Document]:
+    return [document for document in load(text) if is_flow(document.value)]
 
 
 def compile_flow(
     flow: JobFlow, parameters: Sequence[str], *, uid: str, suffix: str, now: Instant
-) -> tuple[CompiledFlow, Mapping[str, str]]:
-    """Return the flow ready to run, and the `NAME=VALUE` parameters by name.
+) -> CompiledFlow:
+    """Return the flow ready to run, with `NAME=VALUE` parameters.
 
     `suffix` completes a generateName. Raises `typer.BadParameter` for a parameter that is unknown.
     """
@@ -62,15 +79,12 @@ def compile_flow(
         uid=uid,
     )
     values = split_parameters(parameters)
-    known = {*compiled.parameters, *referenced_keys(compiled)}
-    for name in values:
-        if name not in known:
-            close = difflib.get_close_matches(name, known, n=1)
-            hint = f"; did you mean {close[0]}?" if close else ""
-            has = f"it has {listed(sorted(known))}" if known else "it has none"
-            raise typer.BadParameter(f"the flow has no parameter '{name}', {has}{hint}")
+    try:
+        check_parameters(compiled, values)
+    except UnknownParameterError as error:
+        raise typer.BadParameter(str(error)) from None
     own = {name: value for name, value in values.items() if name in compiled.parameters}
-    return replace(compiled, parameters={**compiled.parameters, **own}), values
+    return replace(compiled, parameters={**compiled.parameters, **own})
 
 
 def split_parameters(parameters: Sequence[str]) -> dict[str, str]:
@@ -83,15 +97,6 @@ def split_parameters(parameters: Sequence[str]) -> dict[str, str]:
             raise typer.BadParameter("--param needs NAME=VALUE")
         values[name] = value
     return values
-
-
-def _checked(name: str, document: Document, notes: Console) -> JobFlow:
-    checked = check(document.value)
-    problems = document.problems + checked.problems
-    if checked.flow is None or problems:
-        found = [Finding(name, document.locate(problem.path), problem) for problem in problems]
-        _show(sorted(found, key=_mark), notes)
-    return checked.flow
 
 
 def _mark(finding: Finding) -> Mark:

@@ -2,10 +2,10 @@
 
 The same checks as in the admission webhook and the controller, so a file that passes here is
 accepted there. Findings go to standard output, one a line, as compilers print them; notes about
-what was not checked go to standard error.
+what was not checked go to standard error. Warnings are findings that refuse nothing: they leave the
+exit code alone, and are looked for in flows without problems only.
 """
 
-import json
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -19,7 +19,8 @@ from rich.text import Text
 
 from jobflows.api.model import GROUP, KIND
 from jobflows.api.source import Document, Mark, SourceError, load
-from jobflows.api.validation import Problem, validate
+from jobflows.api.validation import Problem, advise, check
+from jobflows.cli.documents import to_json, to_yaml
 
 CLEAN, PROBLEMS, UNREADABLE = 0, 1, 2
 
@@ -27,8 +28,10 @@ CLEAN, PROBLEMS, UNREADABLE = 0, 1, 2
 class Format(StrEnum):
     """How findings are printed."""
 
+    TABLE = "table"
     TEXT = "text"
     JSON = "json"
+    YAML = "yaml"
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,16 +51,19 @@ class Finding:
             "path": self.problem.dotted,
             "message": self.problem.message,
             "cure": self.problem.cure,
+            "severity": self.problem.severity,
         }
 
     def text(self) -> Text:
         """Return the finding as one line, styled for a terminal."""
         place = f"{self.file}:{self.mark.line}:{self.mark.column}: "
         where = f"{self.problem.dotted}: " if self.problem.path else ""
+        warns = self.problem.severity == "warning"
         return Text.assemble(
             (place, "bold"),
+            ("warning: " if warns else "", "yellow"),
             (where, "cyan"),
-            (f"{self.problem.message}. ", "red"),
+            (f"{self.problem.message}. ", "yellow" if warns else "red"),
             self.problem.cure,
         )
 
@@ -67,16 +73,18 @@ def lint(
         list[str], typer.Argument(metavar="FILE...", help="Files to check; - is standard input.")
     ],
     output: Annotated[
-        Format, typer.Option("--output", "-o", help="text: a line a problem; json: a list.")
-    ] = Format.TEXT,
+        Format,
+        typer.Option("--output", "-o", help="table, text: a line a problem; json, yaml: a list."),
+    ] = Format.TABLE,
 ) -> None:
     """Check JobFlows without a cluster: fields, graph, templates, conditions, parameters.
 
-    Prints file:line:column, the field, what is wrong and what to do about it.
+    Prints file:line:column, the field, what is wrong and what to do about it. Where nothing is
+    wrong, warnings say what is unwise.
 
     Documents of other kinds are skipped.
 
-    Exit code: 0 no problems, 1 problems, 2 a file cannot be read.
+    Exit code: 0 no problems or only warnings, 1 problems, 2 a file cannot be read.
 
     Examples:
 
@@ -113,13 +121,15 @@ def lint(
                 continue
             flows += 1
             findings.extend(_findings(name, document))
-    if output is Format.JSON:
-        sys.stdout.write(json.dumps([finding.record() for finding in findings], indent=2) + "\n")
+    if output in (Format.JSON, Format.YAML):
+        records = [finding.record() for finding in findings]
+        sys.stdout.write(to_json(records) if output is Format.JSON else to_yaml(records))
     else:
         for finding in findings:
             out.print(finding.text())
-    notes.print(Text(_summary(flows, len(findings)), "dim"))
-    raise typer.Exit(code or (PROBLEMS if findings else CLEAN))
+    problems = sum(finding.problem.severity == "error" for finding in findings)
+    notes.print(Text(_summary(flows, problems, len(findings) - problems), "dim"))
+    raise typer.Exit(code or (PROBLEMS if problems else CLEAN))
 
 
 def is_flow(value: Any) -> bool:
@@ -135,7 +145,10 @@ def is_flow(value: Any) -> bool:
 
 
 def _findings(name: str, document: Document) -> Iterator[Finding]:
-    problems = document.problems + validate(document.value)
+    checked = check(document.value)
+    problems = document.problems + checked.problems
+    if checked.flow is not None and not problems:
+        problems = advise(checked.flow)
     found = [Finding(name, document.locate(problem.path), problem) for problem in problems]
     yield from sorted(found, key=lambda finding: finding.mark)
 
@@ -152,6 +165,7 @@ def _described(value: dict[str, Any]) -> str:
     return f"{kind} '{name}'" if name else f"{kind}"
 
 
-def _summary(flows: int, problems: int) -> str:
+def _summary(flows: int, problems: int, warnings: int) -> str:
     checked = "no JobFlow found" if flows == 0 else f"{flows} flow{'s' * (flows != 1)} checked"
-    return f"{checked}, {problems or 'no'} problem{'s' * (problems != 1)}"
+    told = f"{checked}, {problems or 'no'} problem{'s' * (problems != 1)}"
+    return f"{told}, {warnings} warning{'s' * (warnings != 1)}" if warnings else told

@@ -5,7 +5,7 @@ readable as at ten. Lines are one a transition, with the seconds since the start
 """
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import islice
 from types import TracebackType
 from typing import Protocol
@@ -15,12 +15,15 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from jobflows.cli.words import STYLES, duration, one_line, took
-from jobflows.engine import CompiledFlow, Event, Ledger, Plan, Reason, StepPhase
+from jobflows.cli.words import STYLES, one_line, took
+from jobflows.drawing.fold import kind
+from jobflows.drawing.words import tasks_words
+from jobflows.engine import CompiledFlow, Event, Instant, Ledger, Plan, Reason, StepPhase
 from jobflows.engine.ledger import FRESH
 from jobflows.local import Clock
+from jobflows.measures import duration
 
-MOST_FAILED = 5
+MOST_ASKING, MOST_FAILED = 3, 5
 FIXED_ROWS = 12
 """Rows of the terminal that are not for running steps."""
 
@@ -158,41 +161,64 @@ class LiveTable(Silent):
         self._live.start()
 
     def _render(self) -> RenderableType:
-        ledger, now = self._ledger, self._clock()
-        counts = Counter(record.phase for record in ledger.steps)
-        parts = [Text.assemble((self._flow.name, "bold"), f"  {duration(now - self._began)}")]
-        parts.append(
-            Text("  ").join(
-                Text(f"{counts[phase]} {phase}", STYLES[phase])
-                for phase in StepPhase
-                if counts[phase]
-            )
-        )
-        rows = max(3, self.console.height - FIXED_ROWS)
-        table = Table.grid(padding=(0, 2))
-        for phase, most in (
-            (StepPhase.PENDING_APPROVAL, 3),
-            (StepPhase.RUNNING, rows),
-            (StepPhase.FAILED, MOST_FAILED),
-        ):
-            self._add_rows(table, ledger, phase, most, counts[phase])
-        return Group(*parts, table)
-
-    def _add_rows(
-        self, table: Table, ledger: Ledger, phase: StepPhase, most: int, count: int
-    ) -> None:
         now = self._clock()
-        shown = (
-            (name, record)
-            for name, record in zip(self._flow.graph.names, ledger.steps, strict=False)
-            if record.phase is phase
-        )
-        for name, record in islice(shown, most):
+        head = Text.assemble((self._flow.name, "bold"), f"  {duration(now - self._began)}")
+        return Group(head, *glance(self._flow, self._ledger, now, self.console.height))
+
+
+def glance(flow: CompiledFlow, ledger: Ledger, now: Instant, height: int) -> list[RenderableType]:
+    """How a flow stands on `height` lines of a terminal: counts, what is going on, what failed.
+
+    Where more steps are going on than there is room for, those that are alike share a line.
+    """
+    counts = Counter(record.phase for record in ledger.steps)
+    words = Text("  ").join(
+        Text(f"{counts[phase]} {phase}", STYLES[phase]) for phase in StepPhase if counts[phase]
+    )
+    table = Table.grid(padding=(0, 2))
+    for phase, most in (
+        (StepPhase.PENDING_APPROVAL, MOST_ASKING),
+        (StepPhase.RUNNING, max(3, height - FIXED_ROWS)),
+        (StepPhase.FAILED, MOST_FAILED),
+    ):
+        found = [i for i, record in enumerate(ledger.steps) if record.phase is phase]
+        few = len(found) <= most
+        rows = _single if few or phase is not StepPhase.RUNNING else _together
+        shown = list(islice(rows(flow, ledger, found, now), most))
+        for name, steps, took_time, message in shown:
             table.add_row(
                 Text(f"  {name}", no_wrap=True),
-                Text(str(phase), STYLES[phase], no_wrap=True),
-                took(record, now),
-                Text(one_line(record.message), "dim", no_wrap=True, overflow="ellipsis"),
+                Text(str(phase) if steps == 1 else f"{steps} {phase}", STYLES[phase], no_wrap=True),
+                took_time,
+                Text(message, "dim", no_wrap=True, overflow="ellipsis"),
             )
-        if count > most:
-            table.add_row(Text(f"  … {count - most} more", "dim"), "", "", "")
+        left = len(found) - sum(steps for _, steps, _, _ in shown)
+        if left:
+            table.add_row(Text(f"  … {left} more", "dim"), "", "", "")
+    return [words, table]
+
+
+Line = tuple[str, int, str, str]
+"""A name, how many steps it stands for, how long they take, and what there is to say."""
+
+
+def _single(
+    flow: CompiledFlow, ledger: Ledger, found: Sequence[int], now: Instant
+) -> Iterator[Line]:
+    for i in found:
+        record = ledger.steps[i]
+        words = tasks_words(record.tasks) if record.tasks is not None else ""
+        message = one_line(record.message) or words
+        yield flow.graph.names[i], 1, took(record, now), message
+
+
+def _together(
+    flow: CompiledFlow, ledger: Ledger, found: Sequence[int], now: Instant
+) -> Iterator[Line]:
+    """Steps of one template, or of one name but for its number, the largest groups first."""
+    groups: dict[str, list[int]] = {}
+    for i in found:
+        groups.setdefault(kind(flow, i), []).append(i)
+    for name, members in sorted(groups.items(), key=lambda group: -len(group[1])):
+        oldest = min(members, key=lambda i: ledger.steps[i].started or now)
+        yield name, len(members), took(ledger.steps[oldest], now), ""

@@ -58,7 +58,8 @@ def render(
       jobflow render flow.yaml --param day=2026-01-31 -o json | jq '.items[].metadata.name'
     """
     notes = Console(stderr=True, highlight=False, soft_wrap=True)
-    flow, _ = compile_flow(read_flow(file, notes), param or [], uid=UID, suffix="xxxxx", now=0.0)
+    read = read_flow(file, notes)
+    flow = compile_flow(read.flow, param or [], uid=UID, suffix="xxxxx", now=0.0)
     if output is Output.JSON:
         items = [*build_resources(flow), *(job for _, job in _jobs(flow) if job is not None)]
         sys.stdout.write(to_json_list(items))

@@ -1,37 +1,47 @@
 """`jobflow resume`: another run of what did not succeed, or of what is named.
 
-The request is checked with the operator's own rules before it is made, so that one which makes no
-sense is refused here, in words, and not by an event later.
+Who runs the flow is asked to (`steering.resuming`): the operator, or the program that runs it on
+this machine. A run of this machine that nobody runs is run here, to its end.
 """
 
-import json
-import uuid
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 
-from jobflows.api.resume import RESUME_ANNOTATION, ResumeError, ResumeRequest
-from jobflows.cli.connection import FlowName, SteerError, unknown
+from jobflows.cli.connection import FlowName, Output, OutputOption
 from jobflows.cli.flowfile import split_parameters
-from jobflows.cli.tables import say
-from jobflows.engine.rerun import choose, listed
-from jobflows.engine.stopping import STOP_ANNOTATION
+from jobflows.cli.names import step_names
+from jobflows.cli.tables import say_done
+from jobflows.engine.rerun import listed
+from jobflows.steering.errors import SteerError
+from jobflows.steering.machine import LocalRuns
+from jobflows.steering.resuming import resume as steering
 
 if TYPE_CHECKING:
-    from jobflows.cli.cluster import Cluster, Loaded
+    from jobflows.cli.place import Place
 
 
 async def resume(
-    cluster: "Cluster",
+    place: "Place",
     flow: FlowName,
     *,
     from_: Annotated[
         list[str] | None,
-        typer.Option("--from", metavar="STEP", help="Run this step again, and all below it."),
+        typer.Option(
+            "--from",
+            metavar="STEP",
+            help="Run this step again, and all below it.",
+            autocompletion=step_names,
+        ),
     ] = None,
     succeeded: Annotated[
         list[str] | None,
-        typer.Option("--succeeded", metavar="STEP", help="Take this step as done by hand."),
+        typer.Option(
+            "--succeeded",
+            metavar="STEP",
+            help="Take this step as done by hand.",
+            autocompletion=step_names,
+        ),
     ] = None,
     param: Annotated[
         list[str] | None,
@@ -40,11 +50,24 @@ async def resume(
     cold: Annotated[
         bool, typer.Option("--cold", help="Start what still runs again, too. Default: leave it.")
     ] = False,
+    parallelism: Annotated[
+        int | None, typer.Option(min=1, help="Steps at once, of a run on this machine.")
+    ] = None,
+    approve: Annotated[
+        list[str] | None,
+        typer.Option(metavar="STEP|all", help="Approve a Manual step of a run on this machine."),
+    ] = None,
+    quiet: Annotated[
+        bool, typer.Option("--quiet", "-q", help="Of a run on this machine only the outcome.")
+    ] = False,
+    output: OutputOption = Output.TABLE,
 ) -> None:
     """Run again what did not succeed; finished steps keep their results.
 
-    Exit code: 0 done, 1 no such flow or step, or nothing to resume, 2 wrong usage, 3 no cluster, or
-    not allowed.
+    A run of this machine goes on here, and the command ends with it.
+
+    Exit code: 0 done, 1 no such flow or step, or nothing to resume, or the run failed, 2 wrong
+    usage, 3 no cluster, or not allowed, 130 interrupted.
 
     Examples:
 
@@ -55,43 +78,41 @@ async def resume(
       jobflow resume etl --succeeded check
     """
     values = split_parameters(param or [])
-    request: dict[str, Any] = {"id": uuid.uuid4().hex, "mode": "cold" if cold else "hot"}
-    if from_:
-        request["from"] = from_
-    if succeeded:
-        request["set"] = dict.fromkeys(succeeded, "Succeeded")
-    loaded = await cluster.load(flow)
-    again = _check(loaded, request)
-
-    def change(found: dict[str, Any]) -> dict[str, Any]:
-        annotations = {RESUME_ANNOTATION: json.dumps(request), STOP_ANNOTATION: None}
-        body: dict[str, Any] = {"metadata": {"annotations": annotations}}
-        if values:
-            body["spec"] = {"parameters": _changed(flow, found["spec"], values)}
-        return body
-
-    await cluster.edit(flow, change)
-    runs = "step runs" if len(again) == 1 else "steps run"
-    what = f"{len(again)} {runs} again: {listed(again)}"
-    say(f"{flow}: resumed" + (f", {what}" if again else ""))
+    if isinstance(place, LocalRuns) and not place.stored(flow).is_running:
+        again = {"from_": from_ or [], "succeeded": succeeded or [], "cold": cold}
+        await _resume_here(
+            place.stored(flow).info.name,
+            {**again, "parameters": values, "parallelism": parallelism, "home": place.store.home},
+            approve=approve or [],
+            quiet=quiet,
+            output=output,
+        )
+    if parallelism is not None or approve:
+        raise typer.BadParameter("--parallelism and --approve are for a run that nobody runs yet")
+    names = await steering(
+        place, flow, from_=from_ or (), succeeded=succeeded or (), cold=cold, values=values
+    )
+    runs = "step runs" if len(names) == 1 else "steps run"
+    what = f"{len(names)} {runs} again: {listed(names)}"
+    say_done(flow, "resumed" + (f", {what}" if names else ""), output, steps=names)
 
 
-def _check(loaded: "Loaded", request: dict[str, Any]) -> list[str]:
-    """The names of the steps that will run again; raises `SteerError` when it makes no sense."""
-    for name in (*request.get("from", ()), *request.get("set", {})):
-        loaded.step(name)
+async def _resume_here(
+    run: str, again: dict[str, Any], *, approve: list[str], quiet: bool, output: Output
+) -> NoReturn:
+    from jobflows.cli.conduct import conduct  # noqa: PLC0415 - a cluster's commands need no runner
+    from jobflows.local import (  # noqa: PLC0415
+        Approver,
+        NothingToResumeError,
+        Observer,
+        Session,
+        reopen,
+    )
+
+    def begin(approver: Approver, observer: Observer) -> Session:
+        return reopen(run, approver=approver, observer=observer, **again)
+
     try:
-        chosen = choose(loaded.flow, loaded.ledger, ResumeRequest.model_validate(request))
-    except ResumeError as error:
+        await conduct(begin, approve=approve, quiet=quiet, output=output)
+    except NothingToResumeError as error:
         raise SteerError(str(error)) from None
-    return [loaded.flow.graph.names[i] for i in sorted(chosen.again)]
-
-
-def _changed(flow: str, spec: dict[str, Any], values: dict[str, str]) -> list[dict[str, Any]]:
-    """The parameters of a spec with new values."""
-    parameters: list[dict[str, Any]] = spec.get("parameters") or []
-    names = [each["name"] for each in parameters]
-    for name in values:
-        if name not in names:
-            raise SteerError(unknown(f"flow {flow} has no parameter", name, names))
-    return [each | {"value": values.get(each["name"], each["value"])} for each in parameters]

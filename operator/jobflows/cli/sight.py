@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
-from jobflows.cli.cluster import Cluster, Job, Loaded
+from jobflows.cli.cluster import Cluster
+from jobflows.cli.jobs import Job
 from jobflows.cluster import CONFIG_MAPS, PERSISTENT_VOLUME_CLAIMS
 from jobflows.engine import (
     Attempt,
@@ -25,6 +26,7 @@ from jobflows.manifests.holdup import starting
 from jobflows.manifests.observe import observe_attempt
 from jobflows.manifests.observe_batch import (
     GONE,
+    SAMPLE,
     Evidence,
     failed_positions,
     is_batch,
@@ -35,9 +37,7 @@ from jobflows.manifests.observe_batch import (
 )
 from jobflows.manifests.records import JobStatus
 from jobflows.manifests.resources import build_resources
-
-SAMPLE = 20
-"""Pods of a batch that are looked at; all of them share a template."""
+from jobflows.steering.loaded import Loaded
 
 
 async def look(cluster: Cluster, loaded: Loaded) -> Observations:
@@ -46,13 +46,21 @@ async def look(cluster: Cluster, loaded: Loaded) -> Observations:
         return Observations()
     known = explain(loaded.flow, loaded.ledger, cluster.now())
     live = [said.step for said in known if not said.phase.terminal and not said.blocked_by]
-    jobs = await cluster.jobs(loaded.flow, live) if live else []
+    jobs = await cluster.jobs(loaded.flow, *_split(loaded.flow, live)) if live else []
     jobs = [await _if_it_stands_still(cluster, job) for job in jobs]
     return Observations(
         attempts=attempts(loaded, jobs, cluster.now()),
         locks=await _locks(cluster, loaded.flow),
         resources_ready=bool(jobs) or await _resources_ready(cluster, loaded),
     )
+
+
+def _split(flow: CompiledFlow, names: Iterable[str]) -> tuple[list[str], list[str]]:
+    """Steps that are no arrays, and those that are."""
+    apart: tuple[list[str], list[str]] = ([], [])
+    for name in names:
+        apart[flow.steps[flow.graph.index[name]].is_array].append(name)
+    return apart
 
 
 def attempts(loaded: Loaded, jobs: Iterable[Job], now: Instant) -> dict[int, Sequence[Attempt]]:
@@ -76,6 +84,8 @@ def attempt_of(job: Job, now: Instant) -> Attempt | None:
         return attempt
     if job.is_batch and not job.pods and job.record.status != JobStatus():
         return attempt  # nobody asked for its pods
+    if job.record.status.active and not job.pods:
+        return attempt  # its pod runs, or was not there a moment ago
     stage = starting(job.record, job.pods)
     return replace(attempt, reason=stage.reason, message=stage.message) if stage else attempt
 

@@ -1,23 +1,23 @@
-"""All that is known of one step, gathered from the flow, its Jobs, its pods and their events."""
+"""All that is known of one step, gathered from the flow and its attempts, and put into words.
+
+Where attempts are, `story_of_jobs` and `story_of_runs` know.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any
 
-import msgspec
 from rich.text import Text
 
-from jobflows.cli.cluster import Cluster, Job, Loaded
 from jobflows.cli.explain import describe, named
-from jobflows.cli.sight import attempt_of, attempts, sample
 from jobflows.cli.tables import console, say, table, without_empty
-from jobflows.cli.words import STYLES, duration, measured_words, one_line
-from jobflows.cluster import Resource
+from jobflows.cli.words import STYLES, measured_words, one_line
 from jobflows.engine import (
-    AttemptState,
     Cause,
     CompiledStep,
+    Instant,
     Observations,
     Spent,
     StepPhase,
@@ -28,11 +28,8 @@ from jobflows.engine.failure import budget
 from jobflows.engine.indexes import IndexSet
 from jobflows.engine.mapping import read_map, write_map
 from jobflows.engine.times import rfc3339
-from jobflows.manifests.holdup import KUEUE_QUEUE
-from jobflows.manifests.stages import stages
-
-CORE_EVENTS = Resource("", "v1", "events", "Event")
-WORKLOADS = Resource("kueue.x-k8s.io", "v1beta1", "workloads", "Workload")
+from jobflows.measures import duration, size
+from jobflows.steering.loaded import Loaded
 
 BUDGETS = {
     "retries": Cause.APPLICATION,
@@ -43,20 +40,25 @@ BUDGETS = {
 
 MOST_NEIGHBOURS = 10
 MOST_ATTEMPTS = 20
-MOST_PODS = 5
-MOST_EVENTS = 3
 
 
-async def tell(cluster: Cluster, loaded: Loaded, name: str) -> dict[str, Any]:
+@dataclass(frozen=True, slots=True)
+class Tries:
+    """The attempts of a step as documents, the newest ones, and how many there were before."""
+
+    told: Sequence[dict[str, Any]]
+    earlier: int
+    seen: Observations
+    where: str
+    """The option that says where the flow is."""
+
+
+def tell(loaded: Loaded, name: str, now: Instant, tries: Tries) -> dict[str, Any]:
     """The story of a step as a document."""
     index = loaded.step(name)
     flow, record = loaded.flow, loaded.ledger.steps[index]
     step = flow.steps[index]
-    now = cluster.now()
-    jobs = await cluster.jobs(flow, [name])
-    seen = Observations(attempts=attempts(loaded, jobs, now))
-    said = explain(flow, loaded.ledger, now, seen)[index]
-    tries = [await _attempt(cluster, job) for job in jobs[-MOST_ATTEMPTS:]]
+    said = explain(flow, loaded.ledger, now, tries.seen)[index]
     return describe(said) | without_empty(
         {
             "flow": flow.name,
@@ -73,9 +75,11 @@ async def tell(cluster: Cluster, loaded: Loaded, name: str) -> dict[str, Any]:
             "outputs": dict(record.outputs),
             "dependencies": _neighbours(loaded, flow.graph.parents[index]),
             "dependents": _neighbours(loaded, flow.graph.children[index]),
-            "earlierAttempts": max(0, len(jobs) - MOST_ATTEMPTS) or None,
-            "attempts": tries,
-            "logs": f"jobflow logs {flow.name} {name} -n {flow.namespace}" if tries else "",
+            "earlierAttempts": tries.earlier or None,
+            "attempts": list(tries.told),
+            "logs": f"jobflow logs {loaded.record.metadata.name} {name} {tries.where}"
+            if tries.told
+            else "",
         }
     )
 
@@ -137,7 +141,11 @@ def _map_words(written: dict[str, Any]) -> Iterator[tuple[str, str]]:
 def _print_attempt(each: dict[str, Any]) -> None:
     what = one_line(each.get("message", ""))
     cause = f" ({each['cause']})" if "cause" in each else ""
-    say((f"attempt {each['number']}", "bold"), f" {each['state']}{cause}: {each['job']} {what}")
+    task = f" of task {each['task']}" if "task" in each else ""
+    title = f"attempt {each['number']}{task}"
+    say((title, "bold"), f" {each['state']}{cause}: {each.get('job', each.get('log'))} {what}")
+    if used := _used(each):
+        say(f"  {used}")
     for container, wanted in each.get("resources", {}).items():
         words = ", ".join(
             f"{kind} {' '.join(f'{k}={v}' for k, v in wanted[kind].items())}"
@@ -150,6 +158,21 @@ def _print_attempt(each: dict[str, Any]) -> None:
         say(f"  pod {pod['name']} {pod['phase']}" + (f": {spent}" if spent else ""))
     for note in each.get("notes", ()):
         say(f"  {note}")
+
+
+def _used(each: dict[str, Any]) -> str:
+    """What an attempt has used, as far as it was measured."""
+    parts = []
+    if "seconds" in each:
+        parts.append(f"took {duration(each['seconds'])}")
+    if "peakMemory" in each:
+        limit = f" of {size(each['memory'])}" if "memory" in each else ""
+        parts.append(f"peak memory {size(each['peakMemory'])}{limit}")
+    if "cpuSeconds" in each:
+        parts.append(f"CPU {duration(each['cpuSeconds'])}")
+    if "exitCode" in each:
+        parts.append(f"exit code {each['exitCode']}")
+    return ", ".join(parts)
 
 
 def _budgets(step: CompiledStep, spent: Spent) -> dict[str, str]:
@@ -173,57 +196,3 @@ def _retried(step: CompiledStep, record: StepRecord) -> list[dict[str, str]]:
 def _neighbours(loaded: Loaded, indices: Any) -> list[dict[str, str]]:
     names, records = loaded.flow.graph.names, loaded.ledger.steps
     return [{"name": names[i], "phase": str(records[i].phase)} for i in indices]
-
-
-async def _attempt(cluster: Cluster, job: Job) -> dict[str, Any]:
-    if job.is_batch:
-        job = await sample(cluster, job)
-    attempt = attempt_of(job, cluster.now())
-    state = attempt.state if attempt else AttemptState.STOPPING
-    failed = attempt is not None and state is AttemptState.FAILED
-    waits = state is AttemptState.RUNNING and attempt is not None and bool(attempt.message)
-    return without_empty(
-        {
-            "number": job.number,
-            "job": job.record.metadata.name,
-            "state": str(state),
-            "cause": str(attempt.cause) if failed and attempt else "",
-            "reason": str(attempt.reason) if attempt else "",
-            "message": attempt.message if attempt else "",
-            "resources": _resources(job),
-            "pods": [_pod(pod) for pod in job.pods[:MOST_PODS]],
-            "notes": await _notes(cluster, job) if waits else [],
-        }
-    )
-
-
-def _pod(pod: Any) -> dict[str, Any]:
-    spent = stages(pod)._asdict()
-    seconds = {stage: value for stage, value in spent.items() if value is not None}
-    return without_empty({"name": pod.metadata.name, "phase": pod.status.phase, "seconds": seconds})
-
-
-def _resources(job: Job) -> dict[str, Any]:
-    """What the containers of an attempt asked for; a retry may have asked for more."""
-    template = msgspec.json.decode(job.manifest)["spec"]["template"]["spec"]
-    return {
-        container["name"]: wanted
-        for container in template.get("containers", ())
-        if (wanted := without_empty(container.get("resources") or {}))
-    }
-
-
-async def _notes(cluster: Cluster, job: Job) -> list[str]:
-    """What Kueue and the warnings about the Job and its pods say of an attempt that waits."""
-    notes = []
-    meta = job.record.metadata
-    if job.record.spec.suspend and KUEUE_QUEUE in meta.labels:
-        selector = f"kueue.x-k8s.io/job-uid={meta.uid}"
-        for workload in await cluster.items(WORKLOADS, selector):
-            for condition in workload.get("status", {}).get("conditions", ()):
-                if condition["type"] == "QuotaReserved" and condition["status"] == "False":
-                    notes.append(f"Kueue: {condition['message']}")
-    for uid in (meta.uid, *(pod.metadata.uid for pod in job.pods[:MOST_PODS])):
-        found = await cluster.items(CORE_EVENTS, fields=f"involvedObject.uid={uid},type=Warning")
-        notes += [f"{event['reason']}: {event['message']}" for event in found[-MOST_EVENTS:]]
-    return notes

@@ -17,9 +17,8 @@ from jobflows.engine import (
     Ledger,
     StepPhase,
     StepRecord,
-    write_status,
 )
-from jobflows.local import read_tail
+from jobflows.local import Outcome, read_tail
 
 MOST_ROWS = 200
 """Of a larger flow, only steps that did not succeed are listed, and no more than this."""
@@ -83,14 +82,16 @@ def print_outcome(console: Console, ledger: Ledger, workdir: Path) -> None:
     console.print(Text.assemble((verdict(ledger), style), (f"  (logs: {workdir})", "dim")))
 
 
-def describe_run(flow: CompiledFlow, ledger: Ledger, workdir: Path, now: Instant) -> dict[str, Any]:
+def describe_run(outcome: Outcome) -> dict[str, Any]:
     """The run as a JobFlow's metadata and status, for programs."""
+    flow = outcome.flow
     return {
         "apiVersion": API_VERSION,
         "kind": KIND,
         "metadata": {"name": flow.name, "namespace": flow.namespace, "uid": flow.uid},
-        "status": write_status(flow, ledger, now),
-        "workdir": str(workdir),
+        "status": outcome.status(),
+        "run": outcome.name,
+        "workdir": str(outcome.workdir),
     }
 
 

@@ -8,6 +8,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from jobflows.cli.connection import Output
 from jobflows.cli.documents import to_json, to_yaml
 
 WIDTH_OF_FILES = 240
@@ -32,6 +33,14 @@ def table(*titles: str) -> Table:
 def say(*parts: str | tuple[str, str]) -> None:
     """One line on standard output."""
     console().print(Text.assemble(*parts))
+
+
+def say_done(flow: str, words: str, output: Output, **facts: Any) -> None:
+    """What a command has done to a flow: a sentence for people, a document for programs."""
+    if output is Output.TABLE:
+        say(f"{flow}: {words}")
+    else:
+        print_document({"flow": flow, **facts, "message": words}, as_json=output is Output.JSON)
 
 
 def print_document(document: Any, *, as_json: bool) -> None:

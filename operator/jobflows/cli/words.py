@@ -2,6 +2,7 @@
 
 from jobflows.engine import FlowPhase, Instant, Ledger, StepPhase, StepRecord
 from jobflows.engine.mapping import Measured
+from jobflows.measures import duration
 
 STYLES = {
     StepPhase.SUCCEEDED: "green",
@@ -11,18 +12,6 @@ STYLES = {
     StepPhase.SKIPPED: "dim",
     StepPhase.PENDING: "",
 }
-
-
-def duration(seconds: float) -> str:
-    """A time span of three digits or so: 0.31s, 12.4s, 3m05s, 2h07m."""
-    if seconds < 9.995:
-        return f"{max(0.0, seconds):.2f}s"
-    if seconds < 59.95:
-        return f"{seconds:.1f}s"
-    minutes, rest = divmod(round(seconds), 60)
-    if minutes < 60:
-        return f"{minutes}m{rest:02d}s"
-    return f"{minutes // 60}h{minutes % 60:02d}m"
 
 
 def took(record: StepRecord, now: Instant) -> str:

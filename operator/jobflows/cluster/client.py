@@ -19,6 +19,7 @@ from typing import Any
 
 import msgspec
 
+from jobflows.api.depth import decoded
 from jobflows.cluster.backoff import Backoff
 from jobflows.cluster.errors import ApiError
 from jobflows.cluster.limiter import LONGEST_PAUSE, Limiter
@@ -33,6 +34,9 @@ from jobflows.cluster.transport import (
 
 Observe = Callable[[str, str, str, float], None]
 """Called with (operation, resource plural, HTTP status or `<error>`, seconds) for every attempt."""
+
+Ask = Callable[[], Request]
+"""Makes a request when its turn has come: thousands may wait for the limiter."""
 
 NO_ANSWER = "<error>"
 ATTEMPTS = 5
@@ -127,7 +131,7 @@ class Client:
                 attempts=attempts,
             )
             yield page
-            token = _decode_page(page).metadata.continue_
+            token = decoded(_decode_page, page).metadata.continue_
             if not token:
                 return
 
@@ -139,8 +143,15 @@ class Client:
         *,
         attempts: int | None = None,
     ) -> bytes:
-        """POST an object with a name of its own; the answer is the object as stored."""
-        request = Request("POST", resource.path(namespace), body=_encoded(body))
+        """POST an object with a name of its own; the answer is the object as stored.
+
+        `body` may be a function that makes the object, once it is its turn.
+        """
+
+        def request() -> Request:
+            made = body() if callable(body) else body
+            return Request("POST", resource.path(namespace), body=_encoded(made))
+
         return await self._write("create", resource, request, attempts)
 
     async def patch(
@@ -157,7 +168,7 @@ class Client:
         """Patch; put `metadata.resourceVersion` in the body to lose no update of others."""
         path = resource.path(namespace, name, subresource)
         request = Request("PATCH", path, body=_encoded(body), content_type=content_type)
-        return await self._write("patch", resource, request, attempts)
+        return await self._write("patch", resource, lambda: request, attempts)
 
     async def delete(
         self,
@@ -166,19 +177,25 @@ class Client:
         name: str,
         *,
         uid: str | None = None,
+        version: str | None = None,
         propagation: str = "Background",
         attempts: int | None = None,
     ) -> bytes:
-        """Delete; with `uid`, only that incarnation (`is_conflict` for another one)."""
+        """Delete; with `uid`, only that incarnation, with `version` only that resourceVersion.
+
+        It `is_conflict` for another one.
+        """
         options: dict[str, Any] = {
             "apiVersion": "v1",
             "kind": "DeleteOptions",
             "propagationPolicy": propagation,
         }
-        if uid:
-            options["preconditions"] = {"uid": uid}
+        held = {"uid": uid, "resourceVersion": version}
+        preconditions = {name: value for name, value in held.items() if value}
+        if preconditions:
+            options["preconditions"] = preconditions
         request = Request("DELETE", resource.path(namespace, name), body=_encode(options))
-        return await self._write("delete", resource, request, attempts)
+        return await self._write("delete", resource, lambda: request, attempts)
 
     async def watch(
         self,
@@ -226,10 +243,10 @@ class Client:
     async def _read(
         self, operation: str, resource: Resource, request: Request, attempts: int | None
     ) -> bytes:
-        return await self._call(operation, resource, request, attempts, None)
+        return await self._call(operation, resource, lambda: request, attempts, None)
 
     async def _write(
-        self, operation: str, resource: Resource, request: Request, attempts: int | None
+        self, operation: str, resource: Resource, request: Ask, attempts: int | None
     ) -> bytes:
         return await self._call(operation, resource, request, attempts, self._limiter)
 
@@ -237,7 +254,7 @@ class Client:
         self,
         operation: str,
         resource: Resource,
-        request: Request,
+        request: Ask,
         attempts: int | None,
         limiter: Limiter | None,
     ) -> bytes:
@@ -247,9 +264,9 @@ class Client:
             left -= 1
             try:
                 if limiter is None:
-                    return await self._attempt(operation, resource, request, None)
+                    return await self._attempt(operation, resource, request(), None)
                 async with limiter:
-                    return await self._attempt(operation, resource, request, limiter)
+                    return await self._attempt(operation, resource, request(), limiter)
             except TransportError:
                 if left <= 0:
                     raise

@@ -5,8 +5,11 @@ Durations (timeouts, backoff, rates) are measured on the event loop's own time i
 
 from __future__ import annotations
 
+import time
 from datetime import UTC, datetime
 from typing import Protocol
+
+_STEADY = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
 
 
 class Clock(Protocol):
@@ -15,6 +18,22 @@ class Clock(Protocol):
     def now(self) -> float:
         """UNIX seconds."""
         ...
+
+
+class SystemClock:
+    """The machine's own."""
+
+    def now(self) -> float:
+        """UNIX seconds."""
+        return time.time()
+
+
+def steady() -> float:
+    """Seconds that pass also while this process is stopped, or the machine sleeps.
+
+    The event loop's own time is read once a turn, and stands still while the machine sleeps.
+    """
+    return time.clock_gettime(_STEADY)
 
 
 def micro_time(seconds: float) -> str:

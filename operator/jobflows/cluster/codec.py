@@ -1,7 +1,8 @@
 """From watch lines and list pages to records, in one typed pass of a few microseconds an object.
 
 Used by the informer. Rule: one object that does not fit its record type never hides the others; it
-is reported as `Unreadable` with its identity. Bytes that are no JSON at all raise `MalformedError`.
+is reported as `Unreadable` with its identity, and one that is nested too deeply is read without its
+depths. Bytes that are no JSON at all raise `MalformedError`.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from typing import Any, Generic
 
 import msgspec
 
+from jobflows.api.depth import decoded, flattened
 from jobflows.cluster.errors import ApiError
 from jobflows.cluster.records import ObjectMeta, T
 
@@ -103,9 +105,14 @@ class Codec(Generic[T]):
         # The type is a run-time value here, which annotations cannot say.
         event: Any = WatchEvent
         page: Any = _List
-        self.decode = msgspec.json.Decoder(record).decode
+        self._decode = msgspec.json.Decoder(record).decode
         self._event = msgspec.json.Decoder(event[record]).decode
         self._page = msgspec.json.Decoder(page[record]).decode
+
+    def decode(self, body: bytes | msgspec.Raw) -> T:
+        """One object. Raises `msgspec.DecodeError`."""
+        obj: T = decoded(self._decode, bytes(body))
+        return obj
 
     def event(self, line: bytes) -> WatchEvent[T] | Bookmark | Unreadable | ApiError:
         """What one watch line says. Raises `MalformedError`."""
@@ -114,6 +121,8 @@ class Codec(Generic[T]):
                 event: WatchEvent[T] = self._event(line)
                 return event
             return self._slow_event(line)
+        except RecursionError:
+            return self.event(flattened(line))
         except msgspec.ValidationError as error:
             return self._unreadable_event(line, error)
         except (msgspec.DecodeError, ValueError) as error:
@@ -128,6 +137,8 @@ class Codec(Generic[T]):
                 return self._page_item_by_item(body)
             meta = typed.metadata
             return Page(typed.items or [], [], int(meta.version), meta.continue_)
+        except RecursionError:
+            return self.page(flattened(body))
         except (msgspec.DecodeError, ValueError) as error:
             raise MalformedError(f"list page of {len(body)} bytes: {error}") from error
 

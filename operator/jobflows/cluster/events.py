@@ -139,6 +139,12 @@ class EventRecorder:
             writer.cancel()
             await asyncio.wait({writer})
 
+    def abandon(self) -> None:
+        """The process, or its part that records, is cancelled: nothing is written any more."""
+        self._closed = True
+        if self._writer is not None:
+            self._writer.cancel()
+
     def _allowed(self, uid: str, now: float) -> bool:
         bucket = self._buckets.get(uid)
         if bucket is None:

@@ -8,7 +8,8 @@ token; a watch has no overall time limit, but a silent one is cut.
 from __future__ import annotations
 
 import io
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
 from urllib.parse import urlencode
 
 import aiohttp
@@ -53,6 +54,7 @@ class AiohttpTransport:
         self._watch_timeout = aiohttp.ClientTimeout(
             total=None, sock_connect=connect_timeout, sock_read=inactivity_timeout
         )
+        self._stream_timeout = aiohttp.ClientTimeout(total=None, sock_connect=connect_timeout)
         context = tls_context(connection)
         self._session = aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(
@@ -89,7 +91,7 @@ class AiohttpTransport:
         """The lines of a watch, as they come."""
         splitter = LineSplitter()
         try:
-            async with await self._open_watch(request) as answer:
+            with _hung_up(await self._open(request, self._watch_timeout)) as answer:
                 async for chunk in answer.content.iter_any():
                     for line in splitter.feed(chunk):
                         yield line
@@ -98,18 +100,32 @@ class AiohttpTransport:
         except _TROUBLE as error:
             raise _no_answer(request, error) from error
 
+    async def stream(self, request: Request) -> AsyncIterator[bytes]:
+        """The bytes of an answer as they come, however long it is silent: a log that is followed.
+
+        Raises `WatchRefused` for a status other than 200.
+        """
+        try:
+            with _hung_up(await self._open(request, self._stream_timeout)) as answer:
+                async for chunk in answer.content.iter_any():
+                    yield chunk
+        except _TROUBLE as error:
+            raise _no_answer(request, error) from error
+
     async def close(self) -> None:
         """Close all connections."""
         await self._session.close()
 
-    async def _open_watch(self, request: Request) -> aiohttp.ClientResponse:
+    async def _open(
+        self, request: Request, limits: aiohttp.ClientTimeout
+    ) -> aiohttp.ClientResponse:
         token = await self._tokens.current()
-        answer = await self._request(request, token, self._watch_timeout)
+        answer = await self._request(request, token, limits)
         if answer.status == 401:
             renewed = await self._tokens.after_unauthorized(token)
             if renewed is not None:
                 answer.release()
-                answer = await self._request(request, renewed, self._watch_timeout)
+                answer = await self._request(request, renewed, limits)
         if answer.status != 200:
             async with answer:
                 raise WatchRefused(await _read(answer))
@@ -137,6 +153,23 @@ class AiohttpTransport:
             server_hostname=self._server_name,
             allow_redirects=False,
         )
+
+
+@contextmanager
+def _hung_up(answer: aiohttp.ClientResponse) -> Iterator[aiohttp.ClientResponse]:
+    """An answer that may go on for ever; in the end its connection is cut.
+
+    Without the farewell of TLS: who waits for that may wait long, and a program that ends meanwhile
+    would leave the socket open.
+    """
+    try:
+        yield answer
+    finally:
+        connection = answer.connection
+        transport = connection.transport if connection is not None else None
+        answer.close()
+        if transport is not None:
+            transport.abort()
 
 
 def _payload(body: bytes | None) -> bytes | io.BytesIO | None:

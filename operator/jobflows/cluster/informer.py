@@ -71,8 +71,9 @@ class InformerStats:
 class Informer(Generic[T]):
     """`record` is a msgspec struct of just the fields needed; see `records.py`.
 
-    `selects` says whether an object given to `observe` still belongs here: needed with a label
-    selector, because the watch will not tell of an object that has left the selection.
+    `selects` says whether an object belongs here, for what the server cannot select by; those that
+    do not are as good as deleted. `longest_pause` is how long it is silent at most after trouble.
+    One that `relists` takes up no stream that was cut: that would tell the past as if it were now.
     """
 
     def __init__(
@@ -89,6 +90,8 @@ class Informer(Generic[T]):
         selects: Callable[[T], bool] | None = None,
         page_size: int = 500,
         inactivity: float = INACTIVITY_SECONDS,
+        longest_pause: float = BACKOFF_CAP,
+        relists: bool = False,
     ) -> None:
         self.resource = resource
         self.synced = asyncio.Event()
@@ -103,6 +106,8 @@ class Informer(Generic[T]):
         self._selects = selects
         self._page_size = page_size
         self._inactivity = inactivity
+        self._longest_pause = longest_pause
+        self._relists = relists
         self._progress = False  # since the last trouble
         self._stale_lists = 0
 
@@ -128,23 +133,42 @@ class Informer(Generic[T]):
 
     def observe(self, obj: T) -> bool:
         """Take the answer of an own write; `on_change` is called if it is news. True if it was."""
-        if self._selects is not None and not self._selects(obj):
-            return False
-        return self._store.wrote(obj)
+        return self._belongs(obj) and self._store.wrote(obj)
 
-    async def look_up(self, namespace: str, label_selector: str) -> None:
+    async def catch_up(self) -> None:
+        """Ask the server for all objects now, ahead of the watch, as `look_up` does for some."""
+        await self.look_up(self._namespace, self._labels, field_selector=self._fields)
+
+    async def look_up(
+        self, namespace: str | None, label_selector: str = "", *, field_selector: str = ""
+    ) -> int:
         """Ask the server for some objects now, ahead of the watch. Raises what the client raises.
 
         For decisions that a cut watch must not make; an object that is gone is not noticed here.
+        Answers the version of the (last page of the) list.
         """
-        pages = self._client.list_pages(self.resource, namespace, label_selector=label_selector)
+        version = 0
+        pages = self._client.list_pages(
+            self.resource, namespace, label_selector=label_selector, field_selector=field_selector
+        )
         async for body in pages:
-            for obj in self._codec.page(body).items:
+            page = self._codec.page(body)
+            version = page.version
+            for obj in page.items:
                 self.observe(obj)
+        return version
+
+    async def read(self, namespace: str, name: str) -> T | None:
+        """Ask the server for one object; None if there is none. As a list, whose right is there."""
+        field_selector = f"metadata.name={name}"
+        body = await self._client.list_page(
+            self.resource, namespace, field_selector=field_selector, limit=0
+        )
+        return next(iter(self._codec.page(body).items), None)
 
     async def run(self) -> None:
         """List and watch until cancelled. Raises `TimeTravelError` and what `on_change` does."""
-        backoff = Backoff(self._rng, base=BACKOFF_BASE, cap=BACKOFF_CAP)
+        backoff = Backoff(self._rng, base=BACKOFF_BASE, cap=self._longest_pause)
         listed = False
         refused = 0
         while True:
@@ -167,6 +191,7 @@ class Informer(Generic[T]):
                 listed = False
             except TransportError as error:
                 trouble = error
+                listed = listed and not self._relists
             if self._progress:
                 backoff.reset()
                 refused = 0
@@ -211,8 +236,9 @@ class Informer(Generic[T]):
                 self._report_unreadable(bad)
                 seen.add(key_of(bad))
             for obj in page.items:
-                seen.add(key_of(obj))
-                self._store.listed(obj)
+                if self._belongs(obj):
+                    seen.add(key_of(obj))
+                    self._store.listed(obj)
             token = page.more
             if not token:
                 break
@@ -275,10 +301,13 @@ class Informer(Generic[T]):
             else:
                 self._store.saw_bookmark(int(said.metadata.resourceVersion))
             return
-        deleted = said.type == "DELETED"
+        deleted = said.type == "DELETED" or not self._belongs(said.object)
         fresh = self._store.saw_deleted(said.object) if deleted else self._store.saw(said.object)
         if not fresh:
             self.stats.stale_events += 1
+
+    def _belongs(self, obj: T) -> bool:
+        return self._selects is None or self._selects(obj)
 
     def _report_unreadable(self, bad: Unreadable) -> None:
         self.stats.unreadable += 1

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import os
 from pathlib import Path
 from typing import Any
 
@@ -140,6 +141,6 @@ class _Section:
         if text is None or self.has(f"{field}-data"):
             return None
         path = self._path.parent / text
-        if not path.is_file():
+        if not os.path.isfile(path):
             raise LoginError(f"{self.where(field)}: no such file: {path}")
         return str(path)

@@ -53,7 +53,7 @@ def connect(
     if kubeconfig is None and context is None and _in_cluster(env, service_account):
         return _service_account(env, service_account)
     path = Path(kubeconfig) if kubeconfig else _default_path(env)
-    if not path.is_file():
+    if not os.path.isfile(path):  # False, too, of a name that no file can have
         raise LoginError(
             f"{path}: no such kubeconfig; name one with --kubeconfig or KUBECONFIG"
             " (and no service account is mounted, so this is not a pod)"
@@ -62,7 +62,7 @@ def connect(
 
 
 def _in_cluster(env: Mapping[str, str], folder: Path) -> bool:
-    return bool(env.get("KUBERNETES_SERVICE_HOST")) and (folder / "token").is_file()
+    return bool(env.get("KUBERNETES_SERVICE_HOST")) and os.path.isfile(folder / "token")
 
 
 def _service_account(env: Mapping[str, str], folder: Path) -> Connection:
@@ -70,7 +70,7 @@ def _service_account(env: Mapping[str, str], folder: Path) -> Connection:
     if ":" in host:
         host = f"[{host}]"
     authority = folder / "ca.crt"
-    if not authority.is_file():
+    if not os.path.isfile(authority):
         raise LoginError(f"{authority}: missing beside the service account's token")
     namespace = folder / "namespace"
     return Connection(
@@ -84,7 +84,7 @@ def _service_account(env: Mapping[str, str], folder: Path) -> Connection:
 def _default_path(env: Mapping[str, str]) -> Path:
     named = [part for part in env.get("KUBECONFIG", "").split(os.pathsep) if part]
     if len(named) > 1:
-        existing = [part for part in named if Path(part).is_file()]
+        existing = [part for part in named if os.path.isfile(part)]
         if len(existing) > 1:
             raise LoginError(
                 f"KUBECONFIG names several files ({os.pathsep.join(existing)}), which are not"

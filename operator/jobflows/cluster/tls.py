@@ -35,6 +35,8 @@ def tls_context(connection: Connection) -> ssl.SSLContext | None:
 
 def _load_client_certificate(context: ssl.SSLContext, connection: Connection) -> None:
     cert, key = connection.cert_file, connection.key_file
+    if not (cert or connection.cert_data):
+        return  # in a pod there is a token, and may be nothing that can be written to
     try:
         with tempfile.TemporaryDirectory(prefix="jobflow-") as folder:
             if connection.cert_data:

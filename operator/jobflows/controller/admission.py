@@ -105,8 +105,10 @@ class Admission:
 
     def count(self, uid: str, namespace: str, seen: Sightings) -> None:
         """Something of a flow may have started or ended."""
-        new = _Held(namespace, seen.room, seen.locks)
         old = self._held.get(uid, _NOTHING)
+        if seen.room == old.slots and not (seen.is_locking or old.locks):
+            return  # most events, most flows
+        new = _Held(namespace, seen.room, seen.locks)
         if new == old:
             return
         if new.slots or new.locks:

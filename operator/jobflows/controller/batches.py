@@ -13,6 +13,7 @@ from jobflows.manifests.observe_batch import (
     Evidence,
     failed_positions,
     is_batch,
+    is_given_up,
     next_look,
     observe_batch,
     silent_positions,
@@ -82,12 +83,12 @@ class Batches:
         return self._outputs.get(job.metadata.uid, {})
 
     def standing_still(self, now: Instant) -> list[tuple[Place, JobRecord]]:
-        """Batches whose pods do not get ready, and that it is time to look at."""
+        """Batches of which no pod is ready, and that it is time to look at."""
         return [
             (place, job)
             for place, job in self._jobs.items()
             if stands_still(job)
-            and not self.evidence_of(job)
+            and not is_given_up(job, self.evidence_of(job))
             and now >= self._looks.get(job.metadata.uid, next_look(job, 0.0))
         ]
 

@@ -18,6 +18,7 @@ from jobflows.engine import Instant
 from jobflows.engine.indexes import IndexSet
 from jobflows.manifests import labels
 from jobflows.manifests.observe_batch import (
+    SAMPLE,
     Inquiry,
     failed_positions,
     read_outputs,
@@ -29,9 +30,6 @@ from jobflows.manifests.records import JobRecord, PodRecord
 PAGE = 500
 PORTION = 300
 """Pods that are asked for by their position in one call: their numbers have to fit into its URL."""
-
-SAMPLE = 20
-"""Pods that are looked at to see whether any of a Job can run; all of them share a template."""
 
 
 class _Pods(msgspec.Struct):
@@ -68,7 +66,7 @@ class EvidenceReader:
             stuck = read_stuck(job, pods)
             batches.looked(job, now)
             if stuck:
-                state.sightings.explain(step, job, stuck, now)
+                state.sightings.explain(step, job, {**batches.evidence_of(job), **stuck}, now)
 
     async def _pods(
         self, job: JobRecord, phase: str, *, most: int = 0, positions: str = ""

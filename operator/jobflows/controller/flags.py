@@ -1,9 +1,9 @@
 """The command line of `jobflow-operator`: flags and their environment twins, made into `Settings`.
 
 Every flag `--some-name` may be given as `JOBFLOW_SOME_NAME` instead; the flag wins. Flags of
-zen-flow keep their names and meaning, so that its Deployment starts with a new image; those that
-have nothing to switch here are taken out before parsing and named in one warning. Exit code 2 and a
-message with the flag and the cure for anything that cannot be used.
+zen-flow keep their names and meaning, so that its Deployment starts with a new image; what differs
+is translated before parsing (`zenflow.py`). Exit code 2 and a message with the flag and the cure
+for anything that cannot be used.
 """
 
 from __future__ import annotations
@@ -16,23 +16,8 @@ from typer.core import TyperCommand
 
 from jobflows import __version__
 from jobflows.api.durations import format_duration, parse_duration
+from jobflows.controller import zenflow
 from jobflows.controller.settings import SettingError, Settings
-
-IGNORED_SWITCHES = frozenset({"enable-leader-election", "enable-webhook", "insecure-webhook"})
-"""Flags of zen-flow without an effect, `--name` or `--name=true`."""
-
-IGNORED_OPTIONS = frozenset(
-    {
-        "leader-election-namespace",
-        "leader-election-mode",
-        "leader-election-id",
-        "leader-election-lease-name",
-        "webhook-addr",
-        "webhook-cert-file",
-        "webhook-key-file",
-    }
-)
-"""Flags of zen-flow without an effect, `--name=value` or `--name value`."""
 
 EXAMPLES = """\b
 Examples:
@@ -42,13 +27,24 @@ Examples:
       from a workstation
   jobflow-operator --watch-namespace genomics --label-selector tier!=test
       a part of the cluster
+  jobflow-operator --shards 3
+      one of several replicas that share the flows
   jobflow-operator --max-concurrent-reconciles=50 --kube-api-qps 400 --kube-api-burst 800
       more than a thousand flows at once
 \b
 Exit codes: 0 stopped by SIGTERM or SIGINT, 1 failure, 2 usage."""
 
 _UNUSUAL = {"metrics_address": "metrics-addr"}
-_SWITCHES = ("dry-run",)
+_SWITCHES = ("dry-run", "authorize-users", "archive-required", "leader-elect")
+_OPTIONAL = (
+    "watch_namespace",
+    "kubeconfig",
+    "context",
+    "lease_namespace",
+    "webhook_certificates",
+    "webhook_self_managed",
+    "webhook_service",
+)
 _DEFAULTS = Settings(identity="default")
 
 
@@ -62,26 +58,16 @@ def variable_of(field: str) -> str:
     return "JOBFLOW_" + _UNUSUAL.get(field, field).replace("-", "_").upper()
 
 
-def without_ignored(arguments: list[str]) -> tuple[list[str], list[str]]:
-    """The arguments without zen-flow's ineffective flags, and the names of those found."""
-    kept: list[str] = []
-    found: list[str] = []
-    rest = iter(arguments)
-    for argument in rest:
+def in_our_words(arguments: list[str]) -> list[str]:
+    """The arguments with switches as Go writes them, `--dry-run=true`, in the words of Typer."""
+    spelt = []
+    for argument in arguments:
         name, equals, value = argument.removeprefix("--").partition("=")
-        if not argument.startswith("--"):
-            kept.append(argument)
-        elif name in IGNORED_SWITCHES:
-            found.append(f"--{name}")
-        elif name in IGNORED_OPTIONS:
-            found.append(f"--{name}")
-            if not equals:
-                next(rest, None)
-        elif name in _SWITCHES and equals:  # Go's way to write a switch
-            kept.append(f"--{name}" if _true(f"--{name}", value) else f"--no-{name}")
+        if argument.startswith("--") and equals and name in _SWITCHES:
+            spelt.append(f"--{name}" if _true(f"--{name}", value) else f"--no-{name}")
         else:
-            kept.append(argument)
-    return kept, found
+            spelt.append(argument)
+    return spelt
 
 
 class OperatorCommand(TyperCommand):
@@ -93,14 +79,10 @@ class OperatorCommand(TyperCommand):
                 "not supported; put the address into a kubeconfig and name it with --kubeconfig",
                 param_hint="--master",
             )
-        args, ignored = without_ignored(args)
-        if ignored:
-            typer.echo(
-                f"warning: no effect, remove: {', '.join(ignored)}. There is no leader election"
-                " and no webhook; run one replica.",
-                err=True,
-            )
-        return super().parse_args(ctx, args)
+        args, warnings = zenflow.translate(args)
+        for warning in warnings:
+            typer.echo(f"warning: {warning}", err=True)
+        return super().parse_args(ctx, in_our_words(args))
 
 
 app = typer.Typer(add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
@@ -145,7 +127,11 @@ def operator(  # noqa: PLR0917 - Typer calls it, by name
         int, _flag("start_window", "Steps of one flow started in one go.")
     ] = _DEFAULTS.start_window,
     max_concurrent_jobs: Annotated[
-        int, _flag("max_concurrent_jobs", "Jobs alive at once, of all flows; 0: no limit.")
+        int,
+        _flag(
+            "max_concurrent_jobs",
+            "Jobs alive at once, of all flows, divided among the shards; 0: no limit.",
+        ),
     ] = _DEFAULTS.max_concurrent_jobs,
     max_concurrent_jobs_per_namespace: Annotated[
         int,
@@ -168,6 +154,45 @@ def operator(  # noqa: PLR0917 - Typer calls it, by name
         str, _flag("events", "Kubernetes events of transitions.", "none|warnings|all")
     ] = _DEFAULTS.events,
     dry_run: Annotated[bool, _flag("dry_run", "Plan and log, write nothing.")] = False,
+    archive_required: Annotated[
+        bool,
+        _flag(
+            "archive_required",
+            "Have a finished flow outlive its TTL until jobflow-recorder has archived it.",
+        ),
+    ] = False,
+    shards: Annotated[
+        int, _flag("shards", "Parts into which replicas divide the flows; the same for all.")
+    ] = _DEFAULTS.shards,
+    leader_elect: Annotated[
+        bool,
+        _flag("leader_elect", "Work only while holding a Lease, so that several may run."),
+    ] = _DEFAULTS.leader_elect,
+    lease_duration: Annotated[
+        str,
+        _flag(
+            "lease_duration",
+            "How long after the death of a replica another takes over.",
+            "DURATION",
+        ),
+    ] = format_duration(_DEFAULTS.lease_duration),
+    lease_name: Annotated[
+        str,
+        _flag(
+            "lease_name",
+            "Begin of the Leases' names, the same for all replicas that serve the same flows."
+            "  [default: from --watch-namespace and --label-selector]",
+            "NAME",
+        ),
+    ] = "",
+    lease_namespace: Annotated[
+        str,
+        _flag(
+            "lease_namespace",
+            "Where the Leases are.  [default: that of --pod-namespace]",
+            "NAMESPACE",
+        ),
+    ] = "",
     kubeconfig: Annotated[
         str,
         _flag(
@@ -185,6 +210,59 @@ def operator(  # noqa: PLR0917 - Typer calls it, by name
     log_level: Annotated[
         str, _flag("log_level", "The least severe level logged.", "debug|info|warning|error")
     ] = _DEFAULTS.log_level,
+    webhook_port: Annotated[
+        int, _flag("webhook_port", "Serve the admission webhook here; 0: nowhere.")
+    ] = _DEFAULTS.webhook_port,
+    webhook_certificates: Annotated[
+        str,
+        _flag(
+            "webhook_certificates",
+            "Folder with the webhook's tls.crt and tls.key; read again when they change.",
+            "DIR",
+        ),
+    ] = "",
+    webhook_self_managed: Annotated[
+        str,
+        _flag(
+            "webhook_self_managed",
+            "Make the webhook's certificates, keep them in this Secret, and have the webhook"
+            " configurations of this name trust them.",
+            "NAME",
+        ),
+    ] = "",
+    webhook_service: Annotated[
+        str,
+        _flag(
+            "webhook_service",
+            "The webhook's name in certificates of --webhook-self-managed, as the API server"
+            " calls it.",
+            "NAME.NAMESPACE.svc",
+        ),
+    ] = "",
+    webhook_certificate_lifetime: Annotated[
+        str,
+        _flag(
+            "webhook_certificate_lifetime",
+            "How long a certificate of --webhook-self-managed lives; renewed with a third left.",
+            "DURATION",
+        ),
+    ] = format_duration(_DEFAULTS.webhook_certificate_lifetime),
+    pod_namespace: Annotated[
+        str,
+        _flag(
+            "pod_namespace",
+            "Where the Secret of --webhook-self-managed and the Leases are."
+            "  [default: POD_NAMESPACE, or the connection's]",
+            "NAMESPACE",
+        ),
+    ] = "",
+    authorize_users: Annotated[
+        bool,
+        _flag(
+            "authorize_users",
+            "Have the webhook refuse flows of users who may not create Jobs themselves.",
+        ),
+    ] = _DEFAULTS.authorize_users,
     identity: Annotated[
         str, _flag("identity", "Name of this process.  [default: POD_NAME or host_pid]", "NAME")
     ] = "",
@@ -199,11 +277,13 @@ def operator(  # noqa: PLR0917 - Typer calls it, by name
     """
     given = dict(locals())
     del given["_version"]
-    given["status_batch_period"] = _seconds(status_batch_period)
-    for optional in ("watch_namespace", "kubeconfig", "context"):
+    for duration in ("status_batch_period", "lease_duration", "webhook_certificate_lifetime"):
+        given[duration] = _seconds(flag_of(duration), given[duration])
+    for optional in _OPTIONAL:
         given[optional] = given[optional] or None
-    if not identity:
-        del given["identity"]
+    for own in ("identity", "pod_namespace"):
+        if not given[own]:
+            del given[own]
     if given["kubeconfig"]:
         # Shells leave the ~ of --kubeconfig=~/x alone, and so does a pod's environment.
         given["kubeconfig"] = os.path.expanduser(kubeconfig)
@@ -221,7 +301,7 @@ def start(settings: Settings) -> int:
     return run(settings)
 
 
-def _seconds(text: str) -> float:
+def _seconds(flag: str, text: str) -> float:
     try:
         return float(text)
     except ValueError:
@@ -229,7 +309,7 @@ def _seconds(text: str) -> float:
     try:
         return parse_duration(text)
     except ValueError as error:
-        raise _usage("--status-batch-period", f"{error}, or seconds such as 0.2") from error
+        raise _usage(flag, f"{error}, or seconds such as 0.2") from error
 
 
 def _true(flag: str, value: str) -> bool:

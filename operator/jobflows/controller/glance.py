@@ -23,6 +23,7 @@ class Policy(msgspec.Struct, rename="camel"):
 
     concurrency_policy: str = "Forbid"
     concurrency_group: str | None = None
+    active_deadline_seconds: int | None = None
     ttl_seconds_after_finished: int = DEFAULT_TTL
 
 
@@ -40,6 +41,7 @@ class ResumeRefusal(msgspec.Struct):
 class ResumeStatus(msgspec.Struct):
     id: str = ""
     time: str | None = None
+    run: int = 1
     refusal: ResumeRefusal = msgspec.field(default_factory=ResumeRefusal)
 
 

@@ -45,9 +45,18 @@ class Holds:
                 self._refusals.pop(key, None)
                 self._until.pop(key, None)
 
+    @property
+    def refused(self) -> bool:
+        """Whether the last start of something was refused."""
+        return bool(self._refusals)
+
     def stop(self, steps: Collection[str], now: Instant) -> bool:
-        """Whether the flow is held, or each of these steps that it would start now."""
-        if WHOLE_FLOW in self._refusals:
+        """Whether the flow is held, or each of these steps that it would start now.
+
+        When its hold is over, a flow that was refused waits for its share like any other: nobody
+        else would tell it that there is room again.
+        """
+        if self._until.get(WHOLE_FLOW, now) > now:
             return True
         return bool(steps) and not any(self.allows(step, now, first=True) for step in steps)
 

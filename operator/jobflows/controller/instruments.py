@@ -73,7 +73,7 @@ class Instruments:
         )
         self.step_errors = counter(
             "zen_flow_step_errors_total",
-            "Failed attempts by cause, whether retried or not.",
+            "Failed attempts by cause, retried or not; steps that failed without one by reason.",
             "namespace",
             "error_type",
         )
@@ -87,11 +87,6 @@ class Instruments:
             "zen_flow_step_retry_backoff_duration_seconds",
             "Wait before a retry.",
             BACKOFF,
-            "namespace",
-        )
-        self.queued_steps = tally(
-            "zen_flow_step_execution_queue_depth",
-            "Steps that may run but are not started yet.",
             "namespace",
         )
         self.approvals_pending = tally(
@@ -125,7 +120,10 @@ class Instruments:
             "zen_flow_map_worker_deaths_total", "Workers that were killed.", "namespace"
         )
         self.timeouts = counter(
-            "zen_flow_timeouts_total", "Deadlines passed.", "namespace", "timeout_type"
+            "zen_flow_timeouts_total",
+            "Deadlines passed, retried or not.",
+            "namespace",
+            "timeout_type",
         )
         self.reconciliations = counter(
             "zen_flow_reconciliation_total", "Reconciles of a JobFlow.", "result"
@@ -169,6 +167,31 @@ class Instruments:
         )
         self.event_loop_lag = histogram(
             "jobflow_event_loop_lag_seconds", "How late the event loop wakes a sleeper.", LAG
+        )
+        self.admission_reviews = counter(
+            "jobflow_admission_reviews_total",
+            "Flows that the webhook was asked about: allowed, denied, refused as no review,"
+            " sent away while it was busy, or failed to be judged.",
+            "webhook",
+            "result",
+        )
+        self.admission_duration = histogram(
+            "jobflow_admission_review_duration_seconds",
+            "One review, with the wait for its turn.",
+            CALL,
+            "webhook",
+        )
+        self.shards = Gauge(
+            "jobflow_shards", "Shards that all replicas together work on.", registry=registry
+        )
+        self.leader = Gauge(
+            "jobflow_leader",
+            "1 while this process works on the shard.",
+            ("shard",),
+            registry=registry,
+        )
+        self.takeovers = counter(
+            "jobflow_takeovers_total", "Times that this process took the shard.", "shard"
         )
         self.build_info = Gauge(
             "jobflow_build_info",

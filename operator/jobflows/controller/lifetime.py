@@ -3,7 +3,8 @@
 Driven by `shell.py`: `start` from kopf's startup activity, `stop` from its cleanup. The order:
 1. the port, so that the kubelet sees a live process that is not ready yet;
 2. the wait for an API server that answers, one log line a try, for as long as it takes;
-3. the core, as a task in the same event loop.
+3. the admission webhook, if one is wanted: the core does not wait for its certificate;
+4. the core, as a task in the same event loop.
 Backwards at the end: the core finishes what is in flight and writes the statuses it holds back,
 within `STOP_SECONDS`; then the connection and the port are closed. Rule: a core that ends without
 being asked to is a failure, and ends the process; a half-dead operator helps nobody.
@@ -15,18 +16,26 @@ import asyncio
 import logging
 import random
 from collections.abc import Callable, Mapping
-from contextlib import AsyncExitStack, suppress
-from typing import Protocol
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, suppress
+from datetime import timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
 
 from jobflows.cluster.backoff import Backoff
+from jobflows.cluster.client import Client
 from jobflows.cluster.http import AiohttpTransport
+from jobflows.cluster.limiter import Limiter
 from jobflows.cluster.login import Connection
 from jobflows.cluster.transport import Request, Transport, TransportError
 from jobflows.controller.metrics import Metrics
 from jobflows.controller.settings import Settings
 from jobflows.controller.web import sample_lag, serve
 
+if TYPE_CHECKING:
+    from jobflows.webhook import life as webhook
+
 STOP_SECONDS = 9.0  # of the pod's 30
+WEBHOOK_CALLS = 16
 BACKOFF_BASE = 0.5
 BACKOFF_CAP = 15.0
 
@@ -81,6 +90,7 @@ class Lifetime:
         self._make_core = make_core
         self._stack = AsyncExitStack()
         self._core: Core | None = None
+        self._webhook: webhook.Webhook | None = None
         self._task: asyncio.Task[None] | None = None
         self._reached = False
         self._stopping = False
@@ -102,10 +112,15 @@ class Lifetime:
             self._stack.push_async_callback(transport.close)
             await wait_for_server(transport, self._connection.server)
             self._reached = True
+            if self._settings.webhook_port:
+                self._webhook = await self._stack.enter_async_context(self._serve(transport))
+                self._metrics.watch_certificate(self._webhook.expires)
             self._core = self._make_core(transport, self._settings, self._metrics)
             self._task = asyncio.create_task(self._core.run(), name="operator core")
             self._task.add_done_callback(self._core_ended)
-        except BaseException:
+        except BaseException as error:
+            if isinstance(error, Exception):
+                self.failure = error  # kopf may see that it is to end before it sees why
             await self.stop()
             raise
 
@@ -128,10 +143,38 @@ class Lifetime:
 
     def ready(self) -> dict[str, bool]:
         """The checks of /readyz."""
-        checks = {"api_server": self._reached, "running": not self._stopping}
+        checks = {
+            "api_server": self._reached,
+            "started": self._core is not None,  # a webhook before it may take a second to come up
+            "running": not self._stopping,
+        }
+        if self._webhook is not None:
+            checks |= self._webhook.checks()
         if self._core is not None:
             checks |= self._core.checks()
         return checks
+
+    def _serve(self, transport: Transport) -> AbstractAsyncContextManager[webhook.Webhook]:
+        """The webhook, with calls of its own: people wait for it, and not for the core's writes."""
+        from jobflows.webhook import life as webhook  # noqa: PLC0415 - megabytes, for those who want it
+
+        limiter = Limiter(in_flight=WEBHOOK_CALLS)
+        client = Client(transport, limiter, rng=random.Random(), observe=self._metrics.api_call)
+        settings = self._settings
+        certificates: Path | webhook.Place = Path(settings.webhook_certificates or "")
+        if settings.webhook_self_managed and settings.webhook_service:
+            certificates = webhook.Place(
+                namespace=settings.pod_namespace or self._connection.namespace,
+                name=settings.webhook_self_managed,
+                service=settings.webhook_service,
+                life=timedelta(seconds=settings.webhook_certificate_lifetime),
+            )
+        options = webhook.Options(
+            port=settings.webhook_port,
+            certificates=certificates,
+            authorize=settings.authorize_users,
+        )
+        return webhook.running(options, client, self._metrics.reviewed)
 
     async def _stop_core(self, core: Core, task: asyncio.Task[None]) -> None:
         try:

@@ -15,6 +15,7 @@ from itertools import repeat
 from jobflows.controller.metrics import Metrics
 from jobflows.engine import (
     FRESH,
+    Cause,
     CompiledFlow,
     FlowPhase,
     Instant,
@@ -24,12 +25,17 @@ from jobflows.engine import (
     StepRecord,
 )
 
+_REASONS = frozenset(map(str, Reason))
+
 
 @dataclass(slots=True)
-class _Counted:
+class Counted:
+    """One flow as it is counted. `moved` is its last transition, or when its next retry is due."""
+
     namespace: str
-    phase: str
+    phase: FlowPhase
     steps: Counter[str]
+    moved: Instant
 
 
 class Census:
@@ -37,15 +43,26 @@ class Census:
 
     def __init__(self, metrics: Metrics) -> None:
         self._metrics = metrics
-        self._counted: dict[str, _Counted] = {}
+        self._counted: dict[str, Counted] = {}
+
+    def unfinished(self) -> list[tuple[str, Counted]]:
+        """The flows that are not over, by UID; other threads may ask."""
+        return [(uid, one) for uid, one in list(self._counted.items()) if not one.phase.terminal]
 
     def meet(
-        self, uid: str, namespace: str, phase: FlowPhase, steps: Iterable[str], *, new: bool
+        self,
+        uid: str,
+        namespace: str,
+        phase: FlowPhase,
+        steps: Iterable[str],
+        *,
+        moved: Instant,
+        new: bool,
     ) -> None:
         """Count a flow that was not counted before; `new` when nobody ever wrote its status."""
         if uid in self._counted:
             return
-        counted = self._counted[uid] = _Counted(namespace, phase, Counter(steps))
+        counted = self._counted[uid] = Counted(namespace, phase, Counter(steps), moved)
         before = "" if new else None
         self._metrics.flow_phase(namespace, before, phase)
         for step_phase, count in counted.steps.items():
@@ -75,12 +92,18 @@ class Census:
         waiting = counted.steps[StepPhase.PENDING_APPROVAL]
         self._metrics.approval_pending(counted.namespace, -waiting)
 
+    def close(self) -> None:
+        """Somebody else counts from now on."""
+        for uid in list(self._counted):
+            self.leave(uid)
+
     def move(self, flow: CompiledFlow, before: Ledger, after: Ledger, now: Instant) -> None:
         """Count the transitions between two ledgers of a flow that was met."""
         counted = self._counted[flow.uid]
         if after.phase != counted.phase:
             self._metrics.flow_phase(flow.namespace, counted.phase, after.phase)
             counted.phase = after.phase
+            counted.moved = max(counted.moved, now)
             if after.reason == Reason.FLOW_DEADLINE and after.phase.terminal:
                 self._metrics.timeout(flow.namespace, "jobflow_timeout")
         if after.steps is before.steps:
@@ -96,10 +119,11 @@ class Census:
             self._metrics.flow_phase(namespace, counted.phase, FlowPhase.FAILED)
             counted.phase = FlowPhase.FAILED
 
-    def _step_moved(
-        self, counted: _Counted, old: StepRecord, new: StepRecord, now: Instant
-    ) -> None:
+    def _step_moved(self, counted: Counted, old: StepRecord, new: StepRecord, now: Instant) -> None:
         metrics, namespace = self._metrics, counted.namespace
+        if _progress(new) != _progress(old):
+            counted.moved = max(counted.moved, now, new.retry_at or now)
+        self._failed(namespace, old, new)
         if new.phase != old.phase:
             metrics.step_phase(namespace, old.phase, new.phase)
             counted.steps[old.phase] -= 1
@@ -133,7 +157,30 @@ class Census:
                 self._metrics.step_finished(namespace, seconds, "success")
             else:
                 self._metrics.step_finished(namespace, seconds, "failure")
-        if timed_out:
-            self._metrics.timeout(namespace, "step_timeout")
-        if record.phase is StepPhase.FAILED:
-            self._metrics.step_error(namespace, str(record.reason) or "Unknown")
+
+    def _failed(self, namespace: str, old: StepRecord, new: StepRecord) -> None:
+        """Count failed attempts by their cause, and a step that failed without one by its reason.
+
+        A pod may say anything of why it failed, and each word would be a series for ever.
+        """
+        known = {failed.number for failed in old.failures}
+        kinds: list[str] = [failed.cause for failed in new.failures if failed.number not in known]
+        if not kinds and new.phase is StepPhase.FAILED and old.phase is not new.phase:
+            kinds = [new.reason if new.reason in _REASONS else "Other"]
+        for kind in kinds:
+            self._metrics.step_error(namespace, str(kind))
+            if kind in (Cause.TIMEOUT, Reason.TIMEOUT):
+                self._metrics.timeout(namespace, "step_timeout")
+
+
+def last_moved(ledger: Ledger, now: Instant) -> Instant:
+    """When a flow made its last transition, as far as its status tells; else now."""
+    moments = [ledger.started]
+    for record in ledger.steps:
+        moments += (record.started, record.finished, record.retry_at)
+    return max((moment for moment in moments if moment is not None), default=now)
+
+
+def _progress(record: StepRecord) -> tuple[object, ...]:
+    """What changes when a step gets on; its message may change while nothing happens."""
+    return record.phase, record.attempt, record.spent, id(record.tasks)

@@ -14,26 +14,30 @@ import platform
 from collections.abc import Callable
 from typing import Any, Generic, Literal, TypeVar
 
-from prometheus_client import CollectorRegistry, Counter, Histogram
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 from jobflows import __version__
 from jobflows.cluster.informer import Informer
 from jobflows.cluster.limiter import Limiter
 from jobflows.controller.instruments import Instruments
-from jobflows.controller.scrape import (
+from jobflows.controller.scrape import CertificateCollector, LimiterCollector, mirrors
+from jobflows.controller.sums import (
     NAME,
     Admission,
     AdmissionCollector,
     InformerCollector,
-    LimiterCollector,
     Queue,
     QueueCollector,
-    mirrors,
+    Standing,
+    StandingCollector,
 )
 from jobflows.engine.mapping import Measured
 from jobflows.manifests.stages import Stages
 
-M = TypeVar("M", Counter, Histogram)
+M = TypeVar("M", Counter, Gauge, Histogram)
+
+Stop = Callable[[], None]
+"""Ends the showing of something; what it has counted stays counted."""
 
 StepResult = Literal["success", "failure", "timeout"]
 ReconcileResult = Literal["success", "error", "requeue", "requeue_after"]
@@ -71,7 +75,6 @@ class Metrics:
         self._step_errors = _Series(made.step_errors)
         self._step_retries = _Series(made.step_retries)
         self._retry_backoff = _Series(made.retry_backoff)
-        self._queued_steps = made.queued_steps
         self._approvals_pending = made.approvals_pending
         self._approval_latency = _Series(made.approval_latency)
         self._map_items = _Series(made.map_items)
@@ -92,12 +95,22 @@ class Metrics:
         self._api_call_duration = made.api_call_duration
         self._queue_waited = made.queue_waited.labels(NAME)
         self._event_loop_lag = made.event_loop_lag
+        self._admission_reviews = _Series(made.admission_reviews)
+        self._admission_duration = _Series(made.admission_duration)
+        self._queues: QueueCollector | None = None
         self._informers: InformerCollector | None = None
+        self._admissions: AdmissionCollector | None = None
+        self._standings: StandingCollector | None = None
+        self._shards = made.shards
+        self._leader = _Series(made.leader)
+        self._takeovers = _Series(made.takeovers)
         made.build_info.labels(__version__, platform.python_version()).set(1)
         for result in ("success", "error"):  # so that the first error is a rise from zero
             self._reconciliations(result)
         for success in ("true", "false"):
             self._status_updates(success)
+        self._reconciliation_errors("bug")
+        self._namespaces: set[str] = set()
         for mirror in mirrors(
             made.reconciliations, made.reconciliation_errors, made.reconciliation_duration
         ):
@@ -111,12 +124,21 @@ class Metrics:
         """
         if old == new:
             return
+        if namespace not in self._namespaces:
+            self._meet(namespace)
         if old:
             self._flows.add(-1, namespace, old)
         if new:
             self._flows.add(1, namespace, new)
             if old is not None:
                 self._flow_transitions(namespace, new).inc()
+
+    def _meet(self, namespace: str) -> None:
+        """Show zeros in a namespace, so that its first end of a flow or step is a rise."""
+        self._namespaces.add(namespace)
+        for phase in ("Succeeded", "Failed"):
+            self._flow_transitions(namespace, phase)
+            self._step_transitions(namespace, phase)
 
     def step_phase(self, namespace: str, old: str | None, new: str | None, count: int = 1) -> None:
         """`count` steps went from one phase to another; `old` and `new` as for `flow_phase`."""
@@ -155,12 +177,8 @@ class Metrics:
             self._map_accuracy(namespace).observe(measured.predicted_speedup / measured.speedup)
 
     def step_error(self, namespace: str, error_type: str) -> None:
-        """An attempt failed, whether or not another follows."""
+        """An attempt failed, whether or not another follows; or a step did without one."""
         self._step_errors(namespace, error_type).inc()
-
-    def steps_queued(self, namespace: str, delta: int) -> None:
-        """So many more (or fewer) steps may run but are not started."""
-        self._queued_steps.add(delta, namespace)
 
     def timeout(self, namespace: str, kind: TimeoutKind) -> None:
         """A deadline passed."""
@@ -188,6 +206,8 @@ class Metrics:
         key = (operation, resource, status)
         known = self._api_calls.get(key)
         if known is None:
+            # So that the first call without an answer is a rise from zero.
+            self._api_call_counts.labels(operation, resource, "<error>", "false")
             success = "true" if status.startswith("2") else "false"
             duration = self._api_call_duration.labels(operation, resource)
             # A watch lasts as long as the server lets it: no latency to speak of.
@@ -221,21 +241,57 @@ class Metrics:
         """A timer fired so late."""
         self._event_loop_lag.observe(seconds)
 
-    def watch_queue(self, queue: Queue, *, workers: int, now: Callable[[], float]) -> None:
-        """Show this queue's depth, counters and work. `now` is the loop's time. Once a process."""
-        self.registry.register(QueueCollector(queue, workers, now))
+    def reviewed(self, path: str, result: str, seconds: float) -> None:
+        """The webhook answered. The signature is that of `jobflows.webhook.site.Observe`."""
+        webhook = path.removeprefix("/")
+        self._admission_reviews(webhook, result).inc()
+        self._admission_duration(webhook).observe(seconds)
 
-    def watch_informer(self, informer: Informer[Any], *, now: Callable[[], float]) -> None:
+    def watch_queue(self, queue: Queue, *, workers: int, now: Callable[[], float]) -> Stop:
+        """Show this queue's depth, counters and work. `now` is the loop's time."""
+        if self._queues is None:
+            self._queues = QueueCollector(now)
+            self.registry.register(self._queues)
+        return self._queues.add((queue, workers))
+
+    def watch_informer(self, informer: Informer[Any], *, now: Callable[[], float]) -> Stop:
         """Show this informer under its resource's name. `now` is the loop's time."""
         if self._informers is None:
             self._informers = InformerCollector(now)
             self.registry.register(self._informers)
-        self._informers.add(informer)
+        return self._informers.add(informer)
 
-    def watch_admission(self, admission: Admission) -> None:
-        """Show the limits that flows share, and who waits for them. Once a process."""
-        self.registry.register(AdmissionCollector(admission))
+    def watch_admission(self, admission: Admission) -> Stop:
+        """Show the limits that flows share, and who waits for them."""
+        if self._admissions is None:
+            self._admissions = AdmissionCollector()
+            self.registry.register(self._admissions)
+        return self._admissions.add(admission)
+
+    def watch_standing(self, look: Callable[[], Standing]) -> Stop:
+        """Show what waits, and for how long."""
+        if self._standings is None:
+            self._standings = StandingCollector()
+            self.registry.register(self._standings)
+        return self._standings.add(look)
+
+    def watch_certificate(self, expires: Callable[[], float | None]) -> None:
+        """Show until when the webhook's certificate is good, in UNIX seconds. Once a process."""
+        self.registry.register(CertificateCollector(expires))
 
     def watch_limiter(self, limiter: Limiter) -> None:
         """Show the client-side rate limit. Once a process."""
         self.registry.register(LimiterCollector(limiter))
+
+    def expect_shards(self, shards: int) -> None:
+        """So many are to be worked on, here or elsewhere; none of them here yet."""
+        self._shards.set(shards)
+        for shard in range(shards):
+            self._leader(str(shard)).set(0)
+            self._takeovers(str(shard))
+
+    def leads(self, shard: int, *, yes: bool) -> None:
+        """This process begins, or ends, to work on a shard."""
+        self._leader(str(shard)).set(int(yes))
+        if yes:
+            self._takeovers(str(shard)).inc()

@@ -1,7 +1,8 @@
-"""The operator, assembled: three informers, the queue and its workers, and the writers.
+"""The operator of one shard, assembled: its views, the queue and its workers, and the writers.
 
 Everything it needs of the world is handed in (transport, clock, randomness), and all waiting is on
-the event loop's time; so the whole of it runs in a simulation as it runs on a cluster.
+the event loop's time; so the whole of it runs in a simulation as it runs on a cluster. A `standby`
+sees everything and does nothing until it is told to `take_over`.
 """
 
 from __future__ import annotations
@@ -15,12 +16,10 @@ from jobflows.cluster.client import Client
 from jobflows.cluster.clock import Clock
 from jobflows.cluster.errors import ApiError
 from jobflows.cluster.events import EventRecorder
-from jobflows.cluster.informer import Informer
 from jobflows.cluster.limiter import Limiter
-from jobflows.cluster.resources import JOBFLOWS, JOBS, PODS
 from jobflows.cluster.transport import Transport, TransportError
 from jobflows.controller.admission import Admission
-from jobflows.controller.effects import BlockedError, Effects
+from jobflows.controller.effects import Effects
 from jobflows.controller.evidence import EvidenceReader
 from jobflows.controller.flowstate import FlowState
 from jobflows.controller.measure import Census
@@ -28,12 +27,14 @@ from jobflows.controller.metrics import Metrics, ReconcileResult
 from jobflows.controller.pressure import Pressure
 from jobflows.controller.reconciler import Reconciler
 from jobflows.controller.settings import Settings
+from jobflows.controller.shards import Shard
+from jobflows.controller.standing import look
+from jobflows.controller.starting import BlockedError, Starting
 from jobflows.controller.status_writer import StatusWriter
+from jobflows.controller.views import Views, either
 from jobflows.controller.workqueue import WorkQueue
 from jobflows.controller.world import World
-from jobflows.engine import Instant
-from jobflows.manifests import labels
-from jobflows.manifests.records import FlowRecord, JobRecord, PodRecord
+from jobflows.engine import CompiledFlow, Instant
 
 COMPONENT = "jobflow-operator"
 WAKE_SLACK = 0.001
@@ -44,7 +45,10 @@ log = logging.getLogger(__name__)
 
 
 class Operator:
-    """One operator process. `run` until cancelled, or until `stop` has ended it in good order."""
+    """`run` until cancelled, or until `stop` has ended it in good order.
+
+    `limiter` is that of the process, if it has several shards.
+    """
 
     def __init__(
         self,
@@ -54,14 +58,19 @@ class Operator:
         metrics: Metrics,
         clock: Clock,
         rng: random.Random,
+        shard: Shard | None = None,
+        limiter: Limiter | None = None,
+        standby: bool = False,
     ) -> None:
+        if shard is None:
+            shard = Shard.of(settings)
         self._settings = settings
         self._metrics = metrics
         self._clock = clock
         self._census = Census(metrics)
-        limiter = Limiter(
-            settings.kube_api_qps, settings.kube_api_burst, settings.kube_api_in_flight
-        )
+        if limiter is None:
+            limiter = limiter_of(settings)
+            metrics.watch_limiter(limiter)
         self._pressure = Pressure()
         self._client = Client(transport, limiter, rng=rng, observe=self._called)
         patient = Limiter(settings.kube_api_qps / 4, settings.kube_api_burst, 4)
@@ -69,57 +78,38 @@ class Operator:
         self._events = EventRecorder(bystander, COMPONENT, settings.identity, clock)
         self.queue = WorkQueue(rng)
         self.admission = Admission(
-            settings.max_concurrent_jobs,
+            shard.share(settings.max_concurrent_jobs),
             settings.max_concurrent_jobs_per_namespace,
             wake=self.queue.add,
             most=settings.start_window,
         )
         self.world = World(self.queue.add, self._forget, clock, metrics.pod_ended, self._count)
-        namespace = settings.watch_namespace
-        self.flows = Informer(
-            self._client,
-            JOBFLOWS,
-            FlowRecord,
-            on_change=self.world.flow_changed,
-            rng=rng,
-            namespace=namespace,
-            label_selector=settings.label_selector,
-        )
-        self.jobs = Informer(
-            self._client,
-            JOBS,
-            JobRecord,
-            on_change=self.world.job_changed,
-            rng=rng,
-            namespace=namespace,
-            label_selector=labels.SELECTOR,
-        )
-        self.pods = Informer(
-            self._client,
-            PODS,
-            PodRecord,
-            on_change=self.world.pod_changed,
-            rng=rng,
-            namespace=namespace,
-            label_selector=labels.SELECTOR,
-        )
+        self.views = Views(self._client, self.world, shard, settings, rng)
         self.status = StatusWriter(
             self._client,
-            self.flows,
+            self.views.flows,
+            shard,
             clock=clock,
             period=settings.status_batch_period,
             pressure=self._pressure,
             metrics=metrics,
             after_write=self._written,
         )
+        self._starting = Starting(
+            self._client,
+            self.views.jobs,
+            self.world,
+            shard,
+            clock=clock,
+            held=self._hold,
+            enqueue=self.queue.add,
+        )
         self._effects = Effects(
             self._client,
-            self.jobs,
+            self.views.jobs,
             self.status,
-            self.world,
+            starting=self._starting,
             clock=clock,
-            metrics=metrics,
-            held=self._hold,
             enqueue=self.queue.add,
         )
         self.reconciler = Reconciler(
@@ -133,43 +123,59 @@ class Operator:
             settings=settings,
             clock=clock,
             wake=self._wake,
-            look_up=self._look_up,
+            look_up=self.views.look_up,
+            freshen=self._freshen,
+            recount=self._recount,
             evidence=EvidenceReader(self._client),
         )
-        loop_time = asyncio.get_running_loop().time
-        metrics.watch_limiter(limiter)
-        metrics.watch_admission(self.admission)
-        metrics.watch_queue(self.queue, workers=settings.max_concurrent_reconciles, now=loop_time)
-        for informer in (self.flows, self.jobs, self.pods):
-            metrics.watch_informer(informer, now=loop_time)
-        self._tasks: list[asyncio.Task[None]] = []
+        now = asyncio.get_running_loop().time
+        self._shown = [metrics.watch_informer(view, now=now) for view in self.views.all]
         self._workers: list[asyncio.Task[None]] = []
         self._stopping = asyncio.Event()
+        self._active = asyncio.Event()
+        self._inherited = 0
+        self._recounting = asyncio.Lock()
+        self._recounted = False
+        if not standby:
+            self.take_over()
+
+    def take_over(self, version: int = 0) -> None:
+        """Begin to work. Whoever did before wrote nothing that is newer than `version`."""
+        self._inherited = version
+        self._active.set()
+        now = asyncio.get_running_loop().time
+        metrics, workers = self._metrics, self._settings.max_concurrent_reconciles
+        self._shown += [
+            metrics.watch_admission(self.admission),
+            metrics.watch_standing(lambda: look(self.world.flows, self._census, self._clock.now())),
+            metrics.watch_queue(self.queue, workers=workers, now=now),
+        ]
 
     async def run(self) -> None:
         """Watch and reconcile until cancelled or stopped; raises what no retry can cure."""
         try:
             async with asyncio.TaskGroup() as group:
-                # Flows before Jobs: a status never names a Job that is younger than the list of
-                # Jobs, so a Job that is missing from the list is really gone.
-                self._tasks.append(group.create_task(self.flows.run(), name="flows"))
-                await self._synced(self.flows)
-                for informer, name in ((self.jobs, "jobs"), (self.pods, "pods")):
-                    self._tasks.append(group.create_task(informer.run(), name=name))
-                await self._synced(self.jobs)
-                await self._synced(self.pods)
-                for number in range(self._settings.max_concurrent_reconciles):
-                    task = group.create_task(self._work(), name=f"worker-{number}")
-                    self._workers.append(task)
-                log.info("ready: %d flows, %d jobs", len(self.flows), len(self.jobs))
+                await self.views.begin(group, self._stopping)
+                await either(self._active, self._stopping)
+                if not self._stopping.is_set():
+                    self._begin(group)
                 await self._stopping.wait()
                 await self._wind_down()
         finally:
             self.queue.close()
-            self._effects.abandon()
+            self._starting.abandon()
             self.status.abandon()
-            self._tasks.clear()
+            self._events.abandon()
+            self._census.close()
+            for hide in self._shown:
+                hide()
+            self.views.tasks.clear()
             self._workers.clear()
+
+    def _begin(self, group: asyncio.TaskGroup) -> None:
+        for number in range(self._settings.max_concurrent_reconciles):
+            self._workers.append(group.create_task(self._work(), name=f"worker-{number}"))
+        log.info("ready: %d flows, %d jobs", len(self.views.flows), len(self.views.jobs))
 
     async def stop(self) -> None:
         """Ask `run` to finish what is under way, write what is decided, and return."""
@@ -177,30 +183,12 @@ class Operator:
 
     def checks(self) -> Mapping[str, bool]:
         """What has to be true before the operator can be relied on."""
-        return {
-            "flows": self.flows.synced.is_set(),
-            "jobs": self.jobs.synced.is_set(),
-            "pods": self.pods.synced.is_set(),
-            "workers": bool(self._workers),
-        }
+        working = {"workers": bool(self._workers)} if self._active.is_set() else {}
+        return {**self.views.checks(), **working}
 
     def alive(self) -> Mapping[str, bool]:
         """What must not have died."""
-        return {task.get_name(): not task.done() for task in (*self._tasks, *self._workers)}
-
-    async def _synced(
-        self, informer: Informer[FlowRecord] | Informer[JobRecord] | Informer[PodRecord]
-    ) -> None:
-        """Wait for an informer, or for the end of the operator."""
-        waits = {
-            asyncio.ensure_future(informer.synced.wait()),
-            asyncio.ensure_future(self._stopping.wait()),
-        }
-        try:
-            await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            for wait in waits:
-                wait.cancel()
+        return {task.get_name(): not task.done() for task in (*self.views.tasks, *self._workers)}
 
     async def _wind_down(self) -> None:
         """Let the workers finish their flow, write all statuses, then end the watches."""
@@ -209,12 +197,12 @@ class Operator:
             async with asyncio.timeout(STOP_SECONDS):
                 if self._workers:
                     await asyncio.wait(self._workers)
-                await self._effects.drain()
+                await self._starting.drain()
                 await self.status.drain()
                 await self._events.close()
         except TimeoutError:
             log.warning("stopped before every status was written; the next start makes it good")
-        for task in (*self._workers, *self._tasks):
+        for task in (*self._workers, *self.views.tasks):
             task.cancel()
 
     async def _work(self) -> None:
@@ -243,14 +231,28 @@ class Operator:
         self._metrics.api_call(operation, resource, status, seconds)
         self._pressure.note(operation, seconds)
 
-    async def _look_up(self, state: FlowState) -> None:
-        """Read a flow's Jobs and pods from the API server, not from memory."""
-        if state.record is None:
+    async def _freshen(self, state: FlowState) -> bool:
+        """Read a flow anew that our predecessor may have written to since we heard of it.
+
+        False if it is gone. Versions of two resources compare: they count the writes of one store.
+        """
+        if self.views.flows.resource_version < self._inherited:
+            return await self.views.look_up_flow(state)
+        return True
+
+    async def _recount(self, flow: CompiledFlow) -> None:
+        """See all Jobs that our predecessor made, before anything is counted against a limit.
+
+        Without limits nothing is lost by hearing late of Jobs, whose names are taken.
+        """
+        limits = self._settings
+        shared = limits.max_concurrent_jobs or limits.max_concurrent_jobs_per_namespace
+        if self._recounted or not (shared or flow.is_limited):
             return
-        namespace = state.record.metadata.namespace
-        selector = f"{labels.SELECTOR},{labels.FLOW_UID}={state.uid}"
-        await self.jobs.look_up(namespace, selector)
-        await self.pods.look_up(namespace, selector)
+        async with self._recounting:
+            if not self._recounted and self.views.jobs.resource_version < self._inherited:
+                await self.views.jobs.catch_up()
+            self._recounted = True
 
     def _retry(self, uid: str, error: Exception) -> None:
         self._metrics.reconcile_error(_kind(error))
@@ -280,11 +282,16 @@ class Operator:
         self.queue.forget(state.uid)
         self.admission.leave(state.uid)
         self.status.forget(state)
-        self.reconciler.cache.drop(state.uid)
+        self.reconciler.compiler.drop(state.uid)
         self._census.leave(state.uid)
 
     def _written(self, state: FlowState) -> None:
         self.reconciler.release(state)
+
+
+def limiter_of(settings: Settings) -> Limiter:
+    """The limit of a process's writes."""
+    return Limiter(settings.kube_api_qps, settings.kube_api_burst, settings.kube_api_in_flight)
 
 
 def _kind(error: Exception) -> str:

@@ -6,58 +6,50 @@ it decides goes into the flow's ledger in memory first; effects and the status f
 
 from __future__ import annotations
 
-import asyncio
-import logging
 from collections.abc import Awaitable, Callable
 
-from jobflows.api.model import JobFlow
-from jobflows.api.validation import check
 from jobflows.cluster.clock import Clock
 from jobflows.cluster.events import EventRecorder
-from jobflows.cluster.resources import JOBFLOWS, ObjectRef
 from jobflows.controller.admission import Admission
+from jobflows.controller.compiling import Compiler
 from jobflows.controller.doubt import in_doubt
 from jobflows.controller.effects import Effects
 from jobflows.controller.evidence import EvidenceReader
 from jobflows.controller.flowstate import FlowState
 from jobflows.controller.knowledge import Knowledge
-from jobflows.controller.measure import Census
+from jobflows.controller.measure import Census, last_moved
 from jobflows.controller.metrics import Metrics
-from jobflows.controller.rejection import InvalidFlowError, Rejection, is_mended
+from jobflows.controller.rejection import InvalidFlowError, Rejection, is_fresh
 from jobflows.controller.rest import at_rest, former_flow
 from jobflows.controller.settings import Settings
+from jobflows.controller.standstill import is_mended, stand_in
 from jobflows.controller.status_writer import StatusWriter
+from jobflows.controller.telling import Telling
 from jobflows.controller.world import World
-from jobflows.dag import CompileCache
 from jobflows.engine import (
     CompiledFlow,
-    Event,
     Instant,
     Ledger,
     Plan,
     Reason,
     StartAttempt,
     StepPhase,
+    UnreadableStatusError,
     edit,
     plan,
     read_status,
+    read_to_plan,
 )
 from jobflows.engine.edits import FINISHED_ALREADY
-from jobflows.engine.resume import STARTED as RESUME_STARTED
 from jobflows.engine.sizing import advise
-from jobflows.engine.stopping import STOP_ANNOTATION, STOP_WORDS, read_stop
-from jobflows.engine.times import parse_rfc3339
-
-PEOPLE = frozenset({Reason.AWAITING_APPROVAL, Reason.APPROVED, "SpecChangeApplied", RESUME_STARTED})
-"""Normal events that are told by default: they are about what people do, or have to do."""
-
-log = logging.getLogger(__name__)
 
 
 class Reconciler:
     """`wake` is asked to have a flow reconciled again at a point in time.
 
-    `look_up` asks the API server for a flow's Jobs and pods, when a plan is `in_doubt`.
+    `look_up` asks the API server for a flow's Jobs and pods, when a plan is `in_doubt`, `freshen`
+    for the flow itself, before its first plan, if what is known of it may be old: it may be gone.
+    `recount` is asked before each plan to know all Jobs that count under limits of the flow.
     """
 
     def __init__(
@@ -74,20 +66,24 @@ class Reconciler:
         clock: Clock,
         wake: Callable[[str, Instant], None],
         look_up: Callable[[FlowState], Awaitable[None]],
+        freshen: Callable[[FlowState], Awaitable[bool]],
+        recount: Callable[[CompiledFlow], Awaitable[None]],
         evidence: EvidenceReader,
     ) -> None:
-        self.cache: CompileCache[CompiledFlow] = CompileCache()
+        self.compiler = Compiler(metrics)
         self._world = world
         self._admission = admission
         self._effects = effects
         self._status = status
-        self._events = events
+        self._telling = Telling(events, settings)
         self._metrics = metrics
         self._census = census
         self._settings = settings
         self._clock = clock
         self._wake = wake
         self._look_up = look_up
+        self._freshen = freshen
+        self._recount = recount
         self._evidence = evidence
         self._knowledge = Knowledge()
         self._rejection = Rejection(
@@ -96,9 +92,10 @@ class Reconciler:
             status=status,
             census=census,
             metrics=metrics,
-            announce=self._announce,
+            announce=self._telling.announce,
             wake=wake,
             dry_run=settings.dry_run,
+            archive_required=settings.archive_required,
         )
 
     async def reconcile(self, uid: str) -> None:
@@ -108,22 +105,41 @@ class Reconciler:
             return
         if state.record.metadata.deletionTimestamp is not None:
             return
-        if state.ledger is None and self._rests(state):
-            return
+        if state.ledger is None:
+            if self._rests(state):
+                return
+            if not await self._freshen(state):
+                return
+            if self._world.flows.get(uid) is not state or state.record is None:
+                return
         now = self._clock.now()
         try:
             flow = self._compile(state)
         except InvalidFlowError as invalid:
             self._admission.leave(uid)
             await self._rejection.reject(state, invalid.problems, now)
+            last = stand_in(state)
+            if last is None:
+                return
+            flow = last
+        else:
+            is_mended(state)
+        try:
+            self._load(state, flow, now)
+        except UnreadableStatusError as error:
+            self._admission.leave(uid)
+            words = f"status: cannot be read ({error}). Undo what was edited in it"
+            await self._rejection.reject(state, [words], now)
+            state.unreadable, state.invalid_generation = True, -1  # the spec may be right
             return
-        self._load(state, flow, now)
-        self._check_stop(state)
+        state.unreadable = False
+        self._telling.check_stop(state)
         before = state.ledger or Ledger()
         try:
+            await self._recount(flow)
             await self._evidence.gather(state, now)
             answer = self._plan(state, flow, before, now)
-            if in_doubt(flow, before, answer):
+            if in_doubt(flow, before, state.sightings.attempts, answer):
                 await self._look_up(state)
                 now = self._clock.now()
                 state.sightings.look_again()
@@ -145,6 +161,7 @@ class Reconciler:
             quota=self._admission.share(flow),
             locks=self._admission.locks(flow),
             measured=self._knowledge.of(flow.namespace) if flow.maps else None,
+            archive_required=self._settings.archive_required,
         )
         return plan(flow, before, seen, now)
 
@@ -152,14 +169,14 @@ class Reconciler:
         self, state: FlowState, flow: CompiledFlow, before: Ledger, answer: Plan, now: Instant
     ) -> None:
         if self._settings.dry_run:
-            self._tell_dry_run(flow, answer)
+            self._telling.dry_run(flow, answer)
             return
-        state.ledger = answer.ledger
+        state.ledger, state.waits = answer.ledger, answer.waits
         self._census.move(flow, before, answer.ledger, now)
         self._knowledge.learn(flow, answer.ledger, now)
         for event in answer.events:
-            self._announce(state, event)
-        self._tell_mends(state, answer)
+            self._telling.announce(state, event)
+        self._telling.mends(state, answer)
         resumed = answer.ledger.resume.run != before.resume.run
         ended = answer.ledger.phase.terminal and (resumed or not before.phase.terminal)
         if answer.ledger != state.ledger_on_record:
@@ -169,7 +186,7 @@ class Reconciler:
         if ended:
             advice = advise(state.tally)
             if advice is not None:
-                self._announce(state, advice)
+                self._telling.announce(state, advice)
         for moment in (answer.wake_at, state.holds.next_moment(now)):
             if moment is not None:
                 self._wake(state.uid, moment)
@@ -194,7 +211,7 @@ class Reconciler:
         if state.flow is not None and state.flow.steps_with_ttl and state.sightings.jobs:
             return
         state.release()
-        self.cache.drop(state.uid)
+        self.compiler.drop(state.uid)
 
     def _rests(self, state: FlowState) -> bool:
         rest = at_rest(state, self._clock.now())
@@ -202,7 +219,14 @@ class Reconciler:
             return False
         assert state.record is not None  # the caller has looked
         meta = state.record.metadata
-        self._census.meet(meta.uid, meta.namespace, rest.phase, rest.steps.values(), new=False)
+        self._census.meet(
+            meta.uid,
+            meta.namespace,
+            rest.phase,
+            rest.steps.values(),
+            moved=rest.finished,
+            new=False,
+        )
         for written in rest.maps:
             self._knowledge.recall(meta.namespace, written, rest.finished)
         self._wake(state.uid, rest.until)
@@ -211,23 +235,9 @@ class Reconciler:
     def _compile(self, state: FlowState) -> CompiledFlow:
         record = state.record
         assert record is not None  # the caller has looked
-
-        def build() -> CompiledFlow:
-            started = asyncio.get_running_loop().time()
-            checked = check(record.document())
-            if checked.problems or checked.flow is None:
-                raise InvalidFlowError([str(problem) for problem in checked.problems])
-            flow: JobFlow = checked.flow
-            created = parse_rfc3339(record.metadata.creationTimestamp) or 0.0
-            compiled = CompiledFlow.compile(flow, created=created)
-            self._metrics.dag_compiled(asyncio.get_running_loop().time() - started)
-            return compiled
-
-        hits = self.cache.hits
-        try:
-            return self.cache.get(state.uid, record.metadata.generation, build)
-        finally:
-            self._metrics.dag_cache(1, self.cache.hits - hits)
+        if state.problems_now:
+            raise InvalidFlowError(state.problems_now)
+        return self.compiler.compile(record)
 
     def _load(self, state: FlowState, flow: CompiledFlow, now: Instant) -> None:
         """Get the ledger ready for this compiled flow: read, carried over an edit, or as it is."""
@@ -235,15 +245,15 @@ class Reconciler:
         assert record is not None  # the caller has looked
         if state.ledger is None:
             status = record.decoded_status()
-            fresh = status.get("reason") == Reason.INVALID and is_mended(status, record)
-            state.ledger = Ledger() if fresh else read_status(flow, status)
+            fresh = status.get("reason") == Reason.INVALID and is_fresh(status, record)
+            state.ledger = Ledger() if fresh else read_to_plan(flow, status)
             observed = status.get("observedGeneration")
             state.ledger_on_record = state.ledger if observed == flow.generation else None
             if state.ledger.phase.terminal and observed not in (None, flow.generation):
                 former = former_flow(state)
                 if former is not None:
                     state.ledger, _ = edit(former, flow, read_status(former, status))
-                self._announce(state, FINISHED_ALREADY)
+                self._telling.announce(state, FINISHED_ALREADY)
             state.former = None
             state.adopt(flow, now)
             if fresh:
@@ -253,6 +263,7 @@ class Reconciler:
                 flow.namespace,
                 state.ledger.phase,
                 _phases(flow, state.ledger),
+                moved=last_moved(state.ledger, now),
                 new=fresh or not status.get("phase"),
             )
         elif state.flow is not None and state.flow.generation != flow.generation:
@@ -260,54 +271,12 @@ class Reconciler:
             state.ledger_on_record = None
             state.adopt(flow, now)
             for event in events:
-                self._announce(state, event)
+                self._telling.announce(state, event)
         elif state.flow is None:
             state.adopt(flow, now)
         else:
             return
         self._census.recount(flow.uid, _phases(flow, state.ledger))
-
-    def _check_stop(self, state: FlowState) -> None:
-        """Say once that nobody knows what a stop annotation means."""
-        assert state.record is not None  # the caller has looked
-        value = state.record.metadata.annotations.get(STOP_ANNOTATION, "")
-        unknown = value if read_stop(value) is None else ""
-        if unknown and unknown != state.stop_ignored:
-            words = f"annotation {STOP_ANNOTATION}: {unknown[:64]!r} is ignored; write {STOP_WORDS}"
-            self._announce(state, Event("StopIgnored", words, warning=True))
-        state.stop_ignored = unknown
-
-    def _tell_mends(self, state: FlowState, answer: Plan) -> None:
-        """Say once of a limit that it is not what the flow states."""
-        mends = {waiting.mend for waiting in answer.waits.reasons if waiting.mend}
-        for words in sorted(mends - state.mends_told):
-            self._announce(state, Event("LockLimitLowered", words, warning=True))
-        state.mends_told |= mends
-
-    def _announce(self, state: FlowState, event: Event) -> None:
-        record = state.record
-        assert record is not None  # only live flows are planned
-        meta = record.metadata
-        words = f"{event.step}: {event.message}" if event.step else event.message
-        log.info(
-            "%s: %s",
-            event.reason,
-            event.message,
-            extra={"flow": meta.name, "namespace": meta.namespace, "step": event.step},
-        )
-        wanted = self._settings.events
-        if self._settings.dry_run or wanted == "none":
-            return
-        if not (wanted == "all" or event.warning or event.reason in PEOPLE):
-            return
-        regarding = ObjectRef(JOBFLOWS.api_version, "JobFlow", meta.namespace, meta.name, meta.uid)
-        self._events.record(
-            regarding, str(event.reason), words, type="Warning" if event.warning else "Normal"
-        )
-
-    def _tell_dry_run(self, flow: CompiledFlow, answer: Plan) -> None:
-        for action in answer.actions:
-            log.info("dry run: %s", action, extra={"flow": flow.name, "namespace": flow.namespace})
 
 
 def _is_untold(state: FlowState) -> bool:

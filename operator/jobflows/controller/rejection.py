@@ -8,7 +8,7 @@ once, and the TTL of a finished flow is kept.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from jobflows.controller.effects import Effects
@@ -26,7 +26,7 @@ from jobflows.manifests.records import FlowRecord
 class InvalidFlowError(Exception):
     """The validator rejects the flow; `problems` are its words, one each."""
 
-    def __init__(self, problems: list[str]) -> None:
+    def __init__(self, problems: Sequence[str]) -> None:
         super().__init__("; ".join(problems))
         self.problems = problems
 
@@ -45,6 +45,7 @@ class Rejection:
         announce: Callable[[FlowState, Event], None],
         wake: Callable[[str, Instant], None],
         dry_run: bool,
+        archive_required: bool = False,
     ) -> None:
         self._world = world
         self._effects = effects
@@ -54,26 +55,27 @@ class Rejection:
         self._announce = announce
         self._wake = wake
         self._dry_run = dry_run
+        self._archive_required = archive_required
 
-    async def reject(self, state: FlowState, problems: list[str], now: Instant) -> None:
+    async def reject(self, state: FlowState, problems: Sequence[str], now: Instant) -> None:
         """Say what is wrong, once a generation; raises what has to be tried again."""
         record = state.record
         assert record is not None  # the caller has looked
         generation = record.metadata.generation
         status = record.decoded_status()
         known = glance_status(record)
-        self._count(record, known, new=not status)
+        self._count(record, known, now, new=not status)
         if state.invalid_generation != generation and not _is_told(status, generation):
             unstarted = known.phase is FlowPhase.PENDING or status.get("reason") == Reason.INVALID
             await self._tell(state, record, problems, now, final=unstarted and state.ledger is None)
-        state.invalid_generation = generation
+        state.invalid_generation, state.problems = generation, problems
         await self._outlive(state, now)
 
     async def _tell(
         self,
         state: FlowState,
         record: FlowRecord,
-        problems: list[str],
+        problems: Sequence[str],
         now: Instant,
         *,
         final: bool,
@@ -105,10 +107,10 @@ class Rejection:
             self._census.reject(state.uid, record.metadata.namespace)
             self._world.finished(state)
 
-    def _count(self, record: FlowRecord, known: Status, *, new: bool) -> None:
+    def _count(self, record: FlowRecord, known: Status, now: Instant, *, new: bool) -> None:
         meta = record.metadata
         phases = [step.phase for step in known.steps]
-        self._census.meet(meta.uid, meta.namespace, known.phase, phases, new=new)
+        self._census.meet(meta.uid, meta.namespace, known.phase, phases, moved=now, new=new)
 
     async def _outlive(self, state: FlowState, now: Instant) -> None:
         """A finished flow whose spec is invalid goes when its TTL is over, as any other."""
@@ -121,11 +123,11 @@ class Rejection:
         expires = status.finished + glance_policy(record).ttl_seconds_after_finished
         if now < expires:
             self._wake(state.uid, expires)
-        else:
+        elif state.is_archived or not self._archive_required:
             await self._effects.delete_flow(record.metadata)
 
 
-def is_mended(status: dict[str, Any], record: FlowRecord) -> bool:
+def is_fresh(status: dict[str, Any], record: FlowRecord) -> bool:
     """Whether a flow that was rejected before it started has been edited since."""
     generation = record.metadata.generation
     return status.get("reason") == Reason.INVALID and status.get("observedGeneration") != generation

@@ -44,6 +44,8 @@ def at_rest(state: FlowState, now: Instant) -> Rest | None:
     asked, known = meta.annotations.get(RESUME_ANNOTATION), status.resume
     if asked and not is_settled(asked, taken=known.id, refused=known.refusal.request):
         return None
+    if state.sightings.room:  # a request that was held up for long has made a Job after all
+        return None
     steps = status.step_phases()
     for name, jobs in state.sightings.jobs.items():
         over = (job.condition("Complete") or job.condition("Failed") for job in jobs.values())

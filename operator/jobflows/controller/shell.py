@@ -24,21 +24,22 @@ import asyncio
 import gc
 import logging
 import random
-import time
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from typing import Any
 
 import aiohttp
-import kopf
 import prometheus_client
 import uvloop
 
 from jobflows import __version__
+from jobflows.cluster.clock import SystemClock
 from jobflows.cluster.credentials import TokenSource
 from jobflows.cluster.login import Connection, LoginError, connect
 from jobflows.cluster.tls import tls_context
 from jobflows.cluster.transport import Transport
 from jobflows.controller import logs
+from jobflows.controller.kopf_alone import Identity, kopf
 from jobflows.controller.lifetime import Core, Lifetime, MakeCore
 from jobflows.controller.metrics import Metrics
 from jobflows.controller.settings import Settings
@@ -59,12 +60,12 @@ def run(settings: Settings, make_core: MakeCore | None = None) -> int:
     except LoginError as error:
         log.error("no way to the API server: %s", error)
         return 1
-    _tune_garbage_collection()
+    tune_garbage_collection()
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         return runner.run(operate(settings, connection, make_core or operator_core))
 
 
-def _tune_garbage_collection() -> None:
+def tune_garbage_collection() -> None:
     """Have the cyclic collector leave alone what stays.
 
     Records are acyclic and live long; looking at all of them after every 700 new objects costs more
@@ -86,11 +87,16 @@ async def operate(
     prometheus_client.ProcessCollector(registry=registry)
     prometheus_client.GCCollector(registry=registry)
     flag = stop if stop is not None else asyncio.Event()
+    if settings.lease_namespace is None:
+        place = settings.pod_namespace or connection.namespace
+        settings = replace(settings, lease_namespace=place)
     life = Lifetime(settings, connection, Metrics(registry), make_core, ended=flag)
     try:
         await kopf.operator(
             registry=handlers(life, connection),
             settings=kopf_settings(),
+            # Else kopf looks the user up, and a platform that chooses users has them on no list.
+            identity=Identity(settings.identity),
             standalone=True,
             clusterwide=True,
             stop_flag=flag,
@@ -107,18 +113,14 @@ async def operate(
 def operator_core(transport: Transport, settings: Settings, metrics: Metrics) -> Core:
     """The real core, with the real clock and real randomness."""
     from jobflows.controller.operator import Operator  # noqa: PLC0415 - not needed by the tests
+    from jobflows.controller.replica import Replica  # noqa: PLC0415
 
-    return Operator(
-        transport, settings=settings, metrics=metrics, clock=SystemClock(), rng=random.Random()
-    )
-
-
-class SystemClock:
-    """Wall time."""
-
-    def now(self) -> float:
-        """UNIX seconds."""
-        return time.time()
+    clock, rng = SystemClock(), random.Random()
+    if settings.leader_elect and not settings.dry_run:  # which writes nothing, and no Lease either
+        return Replica(transport, settings=settings, metrics=metrics, clock=clock, rng=rng)
+    metrics.expect_shards(1)
+    metrics.leads(0, yes=True)
+    return Operator(transport, settings=settings, metrics=metrics, clock=clock, rng=rng)
 
 
 def kopf_settings() -> kopf.OperatorSettings:

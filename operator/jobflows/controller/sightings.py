@@ -11,6 +11,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 
 from jobflows.controller.batches import Batches
+from jobflows.controller.silence import job_says_nothing, pod_says_nothing
 from jobflows.engine import Attempt, AttemptState, CompiledFlow, Instant, LockUse
 from jobflows.engine.limits import lock_uses, room_taken
 from jobflows.manifests.labels import read_locks
@@ -51,13 +52,34 @@ class Sightings:
         return any(attempt.is_live for group in self.attempts.values() for attempt in group)
 
     @property
-    def starting(self) -> int:
-        """Requests that are under way."""
-        return sum(
-            attempt.state is AttemptState.STARTING
-            for group in self._requests.values()
-            for attempt in group.values()
+    def runs(self) -> bool:
+        """Whether a pod runs, or one of a batch is ready. Other threads may ask, so it copies."""
+        steps = list(self._pods.values())
+        pods = (
+            pod
+            for numbers in steps
+            for group in list(numbers.values())
+            for pod in list(group.values())
         )
+        if any(pod.status.phase == "Running" for pod in pods):
+            return True
+        jobs = (job for numbers in list(self.jobs.values()) for job in list(numbers.values()))
+        return any(job.status.ready for job in jobs if is_batch(job))
+
+    @property
+    def starting(self) -> int:
+        """Requests that are under way. One whose Job is seen is done, whenever it is answered: the
+        Job is news, and its answer will be none."""
+        return sum(
+            attempt.state is AttemptState.STARTING and number not in self.jobs.get(step, ())
+            for step, group in self._requests.items()
+            for number, attempt in group.items()
+        )
+
+    @property
+    def is_locking(self) -> bool:
+        """Whether anything is held of locks."""
+        return bool(self._locking)
 
     @property
     def locks(self) -> dict[str, LockUse]:
@@ -100,7 +122,8 @@ class Sightings:
         request = self._requests.get(step, {}).get(number)
         if request is not None and request.state is AttemptState.UNANSWERED:
             _drop(self._requests, step, number)
-        if known is not None and _says_the_same(known, job):
+        pods = self._pods.get(step, {}).get(number, {})
+        if known is not None and job_says_nothing(known, job, pods.values()):
             return False
         return self._refresh(step, now) or self.batches.has_questions(job)
 
@@ -117,7 +140,7 @@ class Sightings:
         pods = self._pods.setdefault(step, {}).setdefault(number, {})
         known = pods.get(uid)
         pods[uid] = pod
-        if known is not None and _looks_the_same(known, pod):
+        if pod_says_nothing(known, pod, has_job=number in self.jobs.get(step, ())):
             return False
         return self._refresh(step, now)
 
@@ -129,6 +152,8 @@ class Sightings:
     def settle(self, step: str, number: int, now: Instant) -> bool:
         """A request is answered: from now on its Job speaks for it."""
         _drop(self._requests, step, number)
+        if number in self.jobs.get(step, ()):
+            return False
         return self._refresh(step, now)
 
     def explain(
@@ -146,6 +171,11 @@ class Sightings:
     def is_asked_for(self, step: str, request: Attempt) -> bool:
         """Whether this very request is still all there is to know."""
         return self._requests.get(step, {}).get(request.number) is request
+
+    def asked_for(self, step: str, number: int) -> Attempt | None:
+        """A request for this attempt that was never answered."""
+        request = self._requests.get(step, {}).get(number)
+        return request if request and request.state is AttemptState.UNANSWERED else None
 
     def take_changes(self, now: Instant) -> set[int] | None:
         """Steps with news since the last call; None when everything has to be looked at."""
@@ -187,12 +217,15 @@ class Sightings:
 
     def _count(self, step: str, attempts: Sequence[Attempt]) -> None:
         live = [attempt for attempt in attempts if attempt.counts]
-        self.room += sum(map(room_taken, live)) - sum(map(room_taken, self._live.pop(step, ())))
-        self._locking.discard(step)
+        before = self._live.pop(step, None)
+        if before:
+            self.room -= sum(map(room_taken, before))
+            self._locking.discard(step)
         if live:
+            self.room += sum(map(room_taken, live))
             self._live[step] = live
-        if any(attempt.locks for attempt in live):
-            self._locking.add(step)
+            if any(attempt.locks for attempt in live):
+                self._locking.add(step)
 
     def _observe(self, step: str, *, wants_output: bool, now: Instant) -> tuple[Attempt, ...]:
         jobs: Mapping[int, JobRecord] = self.jobs.get(step, {})
@@ -227,28 +260,6 @@ def _with_claims(attempt: Attempt, job: JobRecord | None, pods: Collection[PodRe
     marked = [job.metadata] if job is not None else [pod.metadata for pod in pods]
     locks = next((found for meta in marked if (found := read_locks(meta.annotations))), None)
     return replace(attempt, locks=locks) if locks else attempt
-
-
-def _looks_the_same(old: PodRecord, new: PodRecord) -> bool:
-    """Whether a pod's change is only in what `observe_attempt` never asks, such as finalizers."""
-    return (
-        old.status == new.status
-        and old.metadata.deletionTimestamp == new.metadata.deletionTimestamp
-    )
-
-
-def _says_the_same(old: JobRecord, new: JobRecord) -> bool:
-    """Whether a Job's change is only its counting of pods, which only a batch is asked for."""
-    if is_batch(new) and (
-        old.status.completedIndexes != new.status.completedIndexes
-        or old.status.failedIndexes != new.status.failedIndexes
-    ):
-        return False
-    return (
-        old.status.conditions == new.status.conditions
-        and old.spec == new.spec
-        and old.metadata.deletionTimestamp == new.metadata.deletionTimestamp
-    )
 
 
 def _drop(

@@ -22,12 +22,16 @@ from jobflows.cluster.transport import JSON_PATCH, TransportError
 from jobflows.controller.flowstate import FlowState
 from jobflows.controller.metrics import Metrics
 from jobflows.controller.pressure import LONGEST, Pressure
+from jobflows.controller.shards import Shard
 from jobflows.engine import conditions, write_status
 from jobflows.manifests.records import FlowRecord
 
 RETRY_SECONDS = 2.0
 SHARE = 0.05
 """Part of the time that the API server may spend on one flow's status: a large one costs more."""
+TURNS = 16
+"""Statuses on their way at a time. The others are not made yet: what happens while they wait is in
+them, and they do not stand before Jobs in the line for the API server."""
 
 log = logging.getLogger(__name__)
 
@@ -39,6 +43,7 @@ class StatusWriter:
         self,
         client: Client,
         flows: Informer[FlowRecord],
+        shard: Shard,
         *,
         clock: Clock,
         period: float,
@@ -48,6 +53,7 @@ class StatusWriter:
     ) -> None:
         self._client = client
         self._flows = flows
+        self._shard = shard
         self._clock = clock
         self._period = period
         self._pressure = pressure
@@ -55,9 +61,12 @@ class StatusWriter:
         self._after_write = after_write
         self._due: dict[str, tuple[FlowState, asyncio.TimerHandle]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
+        self._turns = asyncio.Semaphore(TURNS)
 
     def mark(self, state: FlowState, *, urgent: bool = False) -> None:
         """The ledger of a flow has changed: have it written soon, or now."""
+        if state.in_line:
+            return
         waiting = self._due.get(state.uid)
         if waiting is not None:
             if not urgent:
@@ -103,34 +112,51 @@ class StatusWriter:
         if waiting is not None:
             waiting[1].cancel()
 
-    async def put(self, state: FlowState, status: dict[str, Any]) -> None:
-        """Bring the status on the API server to `status`, with one patch or none."""
-        record = state.record
-        if record is None:
-            return
-        known = record.decoded_status()
-        patch = {key: value for key, value in status.items() if known.get(key) != value}
-        if not patch.keys() - {"estimatedCompletionTime"}:
-            return
-        body = _json_patch(state.uid, known, patch)
+    async def put(
+        self, state: FlowState, status: dict[str, Any], known: dict[str, Any] | None = None
+    ) -> None:
+        """Bring the status on the API server to `status`, with one patch or none.
+
+        `known` is what its record says, if that is decoded already. The patch fits the flow as it
+        is known here only: if somebody else has written to it, it is read and patched anew.
+        """
+        while state.record is not None:
+            record = state.record
+            if known is None:
+                known = record.decoded_status()
+            status = {**status, "shard": self._shard.stamp(state)}
+            patch = {key: value for key, value in status.items() if known.get(key) != value}
+            if not patch.keys() - {"estimatedCompletionTime", "shard"}:
+                return
+            try:
+                await self._send(state, record, _json_patch(record, known, patch))
+                return
+            except ApiError as error:
+                if not (error.not_found or error.invalid):
+                    raise
+                found = await self._read(record)
+                if found is None:
+                    return
+                if found.metadata.resourceVersion == record.metadata.resourceVersion:
+                    raise
+                self._flows.observe(found)
+                if state.record is record:
+                    return  # it is another shard's by now
+                known = None
+
+    async def _send(self, state: FlowState, record: FlowRecord, body: list[dict[str, Any]]) -> None:
         loop = asyncio.get_running_loop()
         started = loop.time()
-        meta = record.metadata
         try:
             answer = await self._client.patch(
                 JOBFLOWS,
-                meta.namespace,
-                meta.name,
+                record.metadata.namespace,
+                record.metadata.name,
                 body,
                 subresource="status",
                 content_type=JSON_PATCH,
             )
-        except ApiError as error:
-            if error.not_found or (error.invalid and not await self._exists(state)):
-                return
-            self._metrics.status_updated(loop.time() - started, ok=False)
-            raise
-        except TransportError:
+        except (ApiError, TransportError):
             self._metrics.status_updated(loop.time() - started, ok=False)
             raise
         state.status_cost = loop.time() - started
@@ -138,24 +164,18 @@ class StatusWriter:
         if state.record is not None:  # else it was deleted, or has left the selection, meanwhile
             self._flows.observe(self._flows.decode(answer))
 
-    async def _exists(self, state: FlowState) -> bool:
-        """Whether the flow of that name is still this one."""
-        if state.record is None:
-            return False
-        meta = state.record.metadata
-        try:
-            found = await self._client.get(JOBFLOWS, meta.namespace, meta.name)
-        except ApiError as error:
-            if error.not_found:
-                return False
-            raise
-        return self._flows.decode(found).metadata.uid == state.uid
+    async def _read(self, record: FlowRecord) -> FlowRecord | None:
+        """The flow as it is now; None if that of this name is another one."""
+        meta = record.metadata
+        found = await self._flows.read(meta.namespace, meta.name)
+        return found if found is not None and found.metadata.uid == meta.uid else None
 
     def _fire(self, state: FlowState) -> None:
         self._due.pop(state.uid, None)
         self._spawn(state)
 
     def _spawn(self, state: FlowState) -> None:
+        state.in_line = True
         task = asyncio.get_running_loop().create_task(self._write_or_retry(state))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
@@ -165,12 +185,13 @@ class StatusWriter:
             await self._write_ledger(state)
         except (ApiError, TransportError) as error:
             log.warning("status not written, will be tried again: %s", error)
-            if state.record is not None and state.uid not in self._due:
+            if state.record is not None and state.uid not in self._due and not state.in_line:
                 timer = asyncio.get_running_loop().call_later(RETRY_SECONDS, self._fire, state)
                 self._due[state.uid] = (state, timer)
 
     async def _write_ledger(self, state: FlowState) -> None:
-        async with state.writing:
+        async with state.writing, self._turns:
+            state.in_line = False
             flow, ledger, record = state.flow, state.ledger, state.record
             if flow is None or ledger is None or record is None:
                 return
@@ -178,26 +199,37 @@ class StatusWriter:
                 return
             now = self._clock.now()
             status = write_status(flow, ledger, now)
-            before = record.decoded_status().get("conditions") or ()
-            status["conditions"] = conditions(ledger, flow.generation, now, before)
-            await self.put(state, status)
+            known = record.decoded_status()
+            before = known.get("conditions") or ()
+            problems, generation = state.problems_now, flow.generation
+            if problems:  # said of the spec as it is; the rest is by the last valid one
+                generation = status["observedGeneration"] = record.metadata.generation
+            status["conditions"] = conditions(ledger, generation, now, before, problems)
+            await self.put(state, status, known)
             if state.flow is flow:  # an edit in the meantime has to be written, too
                 state.ledger_on_record = ledger
         self._after_write(state)
 
 
-def _json_patch(uid: str, known: dict[str, Any], changes: dict[str, Any]) -> list[dict[str, Any]]:
-    """A patch of the status that fits this very flow only.
+def _json_patch(
+    record: FlowRecord, known: dict[str, Any], changes: dict[str, Any]
+) -> list[dict[str, Any]]:
+    """A patch of the status that fits this very flow only, and only as it is known.
 
     The API server does not look at `metadata.uid` in a merge patch of a status: it would give the
-    status of a deleted flow to its successor of the same name.
+    status of a deleted flow to its successor of the same name. And one that the network holds up
+    may arrive when another operator has long gone on.
     """
-    test = {"op": "test", "path": "/metadata/uid", "value": uid}
+    meta = record.metadata
+    tests = [
+        {"op": "test", "path": "/metadata/uid", "value": meta.uid},
+        {"op": "test", "path": "/metadata/resourceVersion", "value": meta.resourceVersion},
+    ]
     given = {key: value for key, value in changes.items() if value is not None}
     if not known:
-        return [test, {"op": "add", "path": "/status", "value": given}]
+        return [*tests, {"op": "add", "path": "/status", "value": given}]
     return [
-        test,
+        *tests,
         *({"op": "add", "path": f"/status/{key}", "value": value} for key, value in given.items()),
         *(
             {"op": "remove", "path": f"/status/{key}"}

@@ -20,6 +20,8 @@ from enum import IntEnum
 BACKOFF_BASE = 0.05
 BACKOFF_CAP = 60.0
 BACKOFF_DOUBLINGS = 16
+DEAD_TIMERS = 64
+"""Timers nobody waits for that may lie about, besides as many as are waited for."""
 
 
 class Priority(IntEnum):
@@ -88,6 +90,7 @@ class WorkQueue:
             return
         self._wake_at[key] = at
         heapq.heappush(self._due, (at, key))
+        self._tidy()
         self._arm()
 
     def retry(self, key: str) -> float:
@@ -109,6 +112,7 @@ class WorkQueue:
         self._failures.pop(key, None)
         self._wake_at.pop(key, None)
         self._again.pop(key, None)
+        self._tidy()
 
     def close(self) -> None:
         """Hand out nothing any more: whoever waits in `get` gets None."""
@@ -154,6 +158,12 @@ class WorkQueue:
             if not getter.done():
                 getter.set_result(None)
                 return
+
+    def _tidy(self) -> None:
+        """Drop dead timers once they are most: the deadline of a deleted flow may be days off."""
+        if len(self._due) > 2 * len(self._wake_at) + DEAD_TIMERS:
+            self._due = [(at, key) for at, key in self._due if self._wake_at.get(key) == at]
+            heapq.heapify(self._due)
 
     def _arm(self) -> None:
         if self._timer is not None:

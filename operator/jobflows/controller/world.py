@@ -6,6 +6,7 @@ it keeps is the informers' content, arranged by flow.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 
 from jobflows.cluster.clock import Clock
@@ -14,12 +15,14 @@ from jobflows.controller.glance import glance_policy, glance_status
 from jobflows.controller.workqueue import Priority
 from jobflows.engine import Attempt, Peer
 from jobflows.engine.times import parse_rfc3339
-from jobflows.manifests import labels
+from jobflows.manifests.place import place_of_job, place_of_pod
 from jobflows.manifests.records import FlowRecord, JobRecord, Meta, PodRecord
 from jobflows.manifests.stages import Stages, stages
 
 Enqueue = Callable[[str, Priority], None]
 Measure = Callable[[str, Stages], None]
+
+log = logging.getLogger(__name__)
 
 
 class World:
@@ -52,22 +55,24 @@ class World:
                 self._flow_gone(old)
             return
         uid = new.metadata.uid
-        state = self._state(uid, new.metadata.namespace)
+        state = self._state_of_flow(uid, new.metadata.namespace)
         state.record = new
         edited = old is not None and old.metadata.generation != new.metadata.generation
         if edited and state.ledger is None and state.former is None:
             state.former = old
         if old is None or edited:
-            self._regroup(state, old, new)
+            self._regroup(state, new)
         if old is None:
             self._enqueue(uid, Priority.RESYNC)
-        elif _person_changed(old.metadata, new.metadata):
+        elif _person_changed(old.metadata, new.metadata) or (
+            state.unreadable and bytes(old.status) != bytes(new.status)
+        ):
             self._enqueue(uid, Priority.USER)
 
     def job_changed(self, old: JobRecord | None, new: JobRecord | None) -> None:
         """A Job was added, changed or deleted."""
-        before = _place_of_job(old)
-        after = _place_of_job(new)
+        before = place_of_job(old)
+        after = place_of_job(new)
         if before is not None and before != after:
             self._job_at(before, None, (new or old).metadata.namespace)  # type: ignore[union-attr] # one of them is there
         if after is not None and new is not None:
@@ -76,33 +81,35 @@ class World:
     def pod_changed(self, old: PodRecord | None, new: PodRecord | None) -> None:
         """A pod was added, changed or deleted."""
         meta = (new or old).metadata  # type: ignore[union-attr] # one of them is there
-        place = _place(meta)
+        place = place_of_pod(meta)
         if place is not None:
             uid, step, number = place
             state = self._state(uid, meta.namespace)
+            if state is None:
+                return
             if new is not None and new.is_over and not (old is not None and old.is_over):
                 self._pod_ended(state, step, new, fresh=old is not None)
             now = self._clock.now()
             self._heard(state, state.sightings.saw_pod(step, number, meta.uid, new, now))
 
     def peers(self, state: FlowState) -> list[Peer]:
-        """The other unfinished flows of a flow's concurrency group."""
-        group = _group(state.record)
-        if state.record is None or not group:
+        """The other flows of a flow's concurrency group that are unfinished, or not gone yet."""
+        if state.record is None or not state.group:
             return []
         found = []
-        for other in self._groups.get((state.record.metadata.namespace, group), {}).values():
+        for other in self._groups.get((state.namespace, state.group), {}).values():
             peer = _peer(other)
-            if other.uid != state.uid and peer is not None and not peer.phase.terminal:
+            if other.uid == state.uid or peer is None:
+                continue
+            if not peer.phase.terminal or other.sightings.room:
                 found.append(peer)
         return found
 
     def finished(self, state: FlowState) -> None:
-        """A flow ended, or runs again: the others of its group have news."""
-        group = _group(state.record)
-        if state.record is None or not group:
+        """A flow ended, is gone, or runs again: the others of its group have news."""
+        if state.record is None or not state.group:
             return
-        for uid in self._groups.get((state.record.metadata.namespace, group), {}):
+        for uid in self._groups.get((state.namespace, state.group), {}):
             if uid != state.uid:
                 self._enqueue(uid, Priority.EVENT)
 
@@ -113,6 +120,7 @@ class World:
             return
         state.sightings.request(step, attempt, self._clock.now())
         self._count(state)
+        self._make_way(state)
 
     def settled(self, state: FlowState, step: str, number: int) -> bool:
         """A request is answered: from now on its Job speaks for it. Whether that is news."""
@@ -120,6 +128,8 @@ class World:
         self._count(state)
         if state.record is None:
             self._drop_if_empty(state)
+        else:
+            self._make_way(state)
         return news
 
     def _pod_ended(self, state: FlowState, step: str, pod: PodRecord, *, fresh: bool) -> None:
@@ -134,11 +144,32 @@ class World:
     def _job_at(self, place: tuple[str, str, int], job: JobRecord | None, namespace: str) -> None:
         uid, step, number = place
         state = self._state(uid, namespace)
-        self._heard(state, state.sightings.saw_job(step, number, job, self._clock.now()))
+        if state is None:
+            return
+        now = self._clock.now()
+        try:
+            news = state.sightings.saw_job(step, number, job, now)
+        except ValueError as error:
+            # Written by somebody else: the operator must not fall over it, for all others.
+            log.warning("a Job of step %s is passed over: %s", step, error, extra={"uid": uid})
+            news = state.sightings.saw_job(step, number, None, now)
+        self._heard(state, news)
 
-    def _state(self, uid: str, namespace: str) -> FlowState:
+    def _state(self, uid: str, namespace: str) -> FlowState | None:
+        """The flow with this UID; None for what has its labels in another namespace than its own.
+
+        Whoever may create Jobs or pods in one namespace must not act for a flow of another.
+        """
         state = self.flows.get(uid)
         if state is None:
+            state = self.flows[uid] = FlowState(uid, namespace)
+        return state if state.namespace == namespace else None
+
+    def _state_of_flow(self, uid: str, namespace: str) -> FlowState:
+        """The same for the flow itself, which decides where it is."""
+        state = self._state(uid, namespace)
+        if state is None:
+            self._forget(self.flows.pop(uid))
             state = self.flows[uid] = FlowState(uid, namespace)
         return state
 
@@ -148,6 +179,12 @@ class World:
             self._drop_if_empty(state)
         elif news:
             self._enqueue(state.uid, Priority.EVENT)
+            self._make_way(state)
+
+    def _make_way(self, state: FlowState) -> None:
+        """The next flow may have waited for the last pod, or request, of one that has ended."""
+        if not state.sightings.room and _is_over(state):
+            self.finished(state)
 
     def _drop_if_empty(self, state: FlowState) -> None:
         if state.sightings.is_empty:
@@ -158,18 +195,17 @@ class World:
         if state is None:
             return
         self.finished(state)
-        group = _group(old)
-        if group:
-            self._leave(old.metadata.namespace, group, state.uid)
-        state.record = None
+        if state.group:
+            self._leave(old.metadata.namespace, state.group, state.uid)
+        state.record, state.group = None, ""
         self._forget(state)
         state.release()
         self._count(state)
         self._drop_if_empty(state)
 
-    def _regroup(self, state: FlowState, old: FlowRecord | None, new: FlowRecord) -> None:
-        before = _group(old)
-        after = _group(new)
+    def _regroup(self, state: FlowState, new: FlowRecord) -> None:
+        before, after = state.group, _group(new)
+        state.group = after
         if before and before != after:
             self._leave(new.metadata.namespace, before, state.uid)
         if after:
@@ -183,26 +219,6 @@ class World:
             self._groups.pop((namespace, group), None)
 
 
-def _place(meta: Meta) -> tuple[str, str, int] | None:
-    """(flow UID, step, attempt) from our labels; None for an object that only looks like ours."""
-    try:
-        return (
-            meta.labels[labels.FLOW_UID],
-            meta.labels[labels.STEP],
-            int(meta.labels[labels.ATTEMPT]),
-        )
-    except (KeyError, ValueError):
-        return None
-
-
-def _place_of_job(job: JobRecord | None) -> tuple[str, str, int] | None:
-    """Where a Job belongs; a copy with our labels that the flow does not own belongs nowhere."""
-    if job is None:
-        return None
-    place, owner = _place(job.metadata), job.metadata.owner
-    return place if place is not None and owner is not None and owner.uid == place[0] else None
-
-
 def _person_changed(old: Meta, new: Meta) -> bool:
     """Whether more than our own status write changed."""
     return (
@@ -212,10 +228,14 @@ def _person_changed(old: Meta, new: Meta) -> bool:
     )
 
 
-def _group(record: FlowRecord | None) -> str:
-    if record is None:
-        return ""
+def _group(record: FlowRecord) -> str:
     return glance_policy(record).concurrency_group or record.metadata.generateName
+
+
+def _is_over(state: FlowState) -> bool:
+    if state.ledger is not None:
+        return state.ledger.phase.terminal
+    return state.record is not None and glance_status(state.record).phase.terminal
 
 
 def _peer(state: FlowState) -> Peer | None:

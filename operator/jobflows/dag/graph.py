@@ -83,15 +83,25 @@ class Graph:
     def __len__(self) -> int:
         return len(self.names)
 
-    def critical_path(self) -> tuple[int, ...]:
-        """Indices of one longest chain of steps, first to last."""
+    def critical_path(self, weights: Sequence[float] | None = None) -> tuple[int, ...]:
+        """Indices of one chain of steps that weighs most, first to last; without weights the
+        longest one.
+        """
         if not self.names:
             return ()
+        heaviest = self.rank if weights is None else self._heaviest(weights)
         roots = (i for i, above in enumerate(self.parents) if not above)
-        path = [max(roots, key=lambda i: (self.rank[i], -i))]
+        path = [max(roots, key=lambda i: (heaviest[i], -i))]
         while below := self.children[path[-1]]:
-            path.append(max(below, key=lambda i: (self.rank[i], -i)))
+            path.append(max(below, key=lambda i: (heaviest[i], -i)))
         return tuple(path)
+
+    def _heaviest(self, weights: Sequence[float]) -> list[float]:
+        """By step, the weight of the heaviest chain that starts there."""
+        heaviest = list(weights)
+        for i in reversed(self.order):
+            heaviest[i] += max((heaviest[child] for child in self.children[i]), default=0.0)
+        return heaviest
 
     def to_networkx(self) -> nx.DiGraph[str]:
         """The same graph for networkx's algorithms and writers; nodes are step names."""

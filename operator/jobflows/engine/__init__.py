@@ -4,6 +4,7 @@ The same engine drives Jobs on a cluster (`jobflows.controller`) and processes o
 (`jobflows.local`); both turn its actions into effects and the world into observations.
 """
 
+from jobflows.engine.conditions import conditions, invalid_conditions
 from jobflows.engine.edits import edit, rebase
 from jobflows.engine.explain import Explanation, explain
 from jobflows.engine.flow import CompiledFlow, CompiledStep
@@ -27,6 +28,7 @@ from jobflows.engine.observations import (
     Attempt,
     AttemptState,
     Cause,
+    Hold,
     LockUse,
     Observations,
     Peer,
@@ -47,7 +49,15 @@ from jobflows.engine.plan import (
 )
 from jobflows.engine.planner import plan
 from jobflows.engine.resume import Resumption, is_settled, resume
-from jobflows.engine.status import conditions, invalid_conditions, read_status, write_status
+from jobflows.engine.revival import revive
+from jobflows.engine.status import (
+    UnreadableStatusError,
+    read_status,
+    read_to_plan,
+    write_head,
+    write_status,
+    write_step,
+)
 
 __all__ = [
     "FAILURES_KEPT",
@@ -68,6 +78,7 @@ __all__ = [
     "FailedAttempt",
     "FlowPhase",
     "Grown",
+    "Hold",
     "Instant",
     "Ledger",
     "LockUse",
@@ -85,6 +96,7 @@ __all__ = [
     "StopAttempt",
     "StopMode",
     "StopRequest",
+    "UnreadableStatusError",
     "Waiting",
     "Waits",
     "conditions",
@@ -95,8 +107,12 @@ __all__ = [
     "is_settled",
     "plan",
     "read_status",
+    "read_to_plan",
     "rebase",
     "resume",
+    "revive",
     "timeout_of",
+    "write_head",
     "write_status",
+    "write_step",
 ]

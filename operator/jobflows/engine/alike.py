@@ -17,6 +17,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import fields, replace
+from math import isfinite
 from operator import attrgetter
 
 from jobflows.engine.ledger import FRESH, Instant, StepRecord
@@ -69,10 +70,17 @@ def spread(text: str, record: StepRecord, began: Instant) -> Iterator[tuple[str,
     """Yield the steps of an `alike`, each with what it has in common with `record`."""
     common = {f.name: getattr(record, f.name) for f in fields(record)} | {"job": None}
     for name, start, took, outputs in _read(text):
-        started = began + float(start) if start else None
-        finished = (began if started is None else started) + float(took) if took else None
+        started = began + _seconds(start) if start else None
+        finished = (began if started is None else started) + _seconds(took) if took else None
         own = {"started": started, "finished": finished, "outputs": outputs}
         yield name, StepRecord(**{**common, **own})
+
+
+def _seconds(text: str) -> float:
+    seconds = float(text)
+    if not isfinite(seconds):
+        raise ValueError(f"'{text}' is no time")
+    return seconds
 
 
 def named(text: str) -> list[str]:

@@ -51,10 +51,11 @@ def take_in_array(draft: Draft, i: int) -> None:
     for attempt in attempts:
         if attempt.number <= draft.records[i].former:
             continue
-        in_order = in_order and not _is_on_its_way(draft, i, attempt)
+        in_order = in_order and not _comes_later(draft, i, attempt)
         _adopt_if_new(draft, i, attempt, in_order=in_order)
         if attempt.number in _tasks(draft, i).batches:
             _take_in_batch(draft, i, attempt)
+        _stop_if_hopeless(draft, attempt)
     seen = {attempt.number for attempt in attempts}
     for number in sorted(_tasks(draft, i).batches.keys() - seen):
         _lost(draft, i, number)
@@ -76,6 +77,13 @@ def stop_former(draft: Draft, i: int) -> None:
     for attempt in draft.attempts(i):
         if attempt.number <= draft.records[i].former and attempt.state is AttemptState.RUNNING:
             draft.actions.append(StopAttempt(attempt))
+
+
+def _stop_if_hopeless(draft: Draft, attempt: Attempt) -> None:
+    """Stop a batch whose pods would wait for ever, and would take room as long."""
+    running = attempt.state is AttemptState.RUNNING
+    if running and any(failure.cause in HOPELESS for failure in attempt.failures):
+        draft.actions.append(StopAttempt(attempt))
 
 
 def settle_arrays(draft: Draft) -> None:
@@ -151,10 +159,16 @@ def _change(draft: Draft, i: int, **changes: object) -> None:
     draft.update(i, tasks=replace(_tasks(draft, i), **changes))  # type: ignore[arg-type]
 
 
-def _is_on_its_way(draft: Draft, i: int, attempt: Attempt) -> bool:
-    """Whether a batch may exist of which nothing is seen: those after it would make it seem old."""
+def _comes_later(draft: Draft, i: int, attempt: Attempt) -> bool:
+    """Whether a batch cannot be entered yet, nor those after it, which would make it seem old.
+
+    Nothing is seen of it, or it has tasks of one before it of which is not known yet how they ended
+    there.
+    """
+    if attempt.number <= draft.records[i].attempt:
+        return False
     asked = attempt.state in (AttemptState.STARTING, AttemptState.UNANSWERED)
-    return asked and attempt.number > draft.records[i].attempt
+    return asked or bool(attempt.tasks & _tasks(draft, i).running)
 
 
 def _adopt_if_new(draft: Draft, i: int, attempt: Attempt, *, in_order: bool) -> None:
@@ -267,8 +281,6 @@ def _fail(draft: Draft, i: int, attempt: Attempt, failure: TaskFailure) -> None:
     thousand are no reason to end it.
     """
     step = draft.flow.steps[i]
-    if failure.cause in HOPELESS and attempt.state is AttemptState.RUNNING:
-        draft.actions.append(StopAttempt(attempt))  # its pods would wait for ever
     evidence = replace(
         attempt,
         cause=failure.cause,
@@ -322,10 +334,16 @@ def _named(tasks: IndexSet) -> str:
 def occupied(draft: Draft, i: int) -> IndexSet:
     """Tasks that an attempt has, or has been asked for and may get, or has not let go of yet."""
     record = draft.records[i]
-    alive = [a for a in draft.attempts(i) if a.is_live or a.counts]
-    asked = [a.tasks for a in alive if a.number > record.attempt]
-    former = [a.unfinished for a in alive if a.number <= record.former]
-    return union([*_tasks(draft, i).batches.values(), *asked, *former])
+    attempts = draft.attempts(i)
+    alive = [a for a in attempts if a.is_live or a.counts]
+    # One that has ended is not on record either as long as one before it is not answered.
+    asked = [
+        a.tasks
+        for a in attempts
+        if a.number > record.attempt and (a.counts or a.state in _ON_RECORD)
+    ]
+    left = [a.held if a.number <= record.former else a.stuck for a in alive]
+    return union([*_tasks(draft, i).batches.values(), *asked, *left])
 
 
 def next_number(draft: Draft, i: int) -> int:

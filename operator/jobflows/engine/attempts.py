@@ -241,15 +241,30 @@ def _remember(record: StepRecord, attempt: Attempt) -> tuple[FailedAttempt, ...]
     return (*before, failed)[-FAILURES_KEPT:]
 
 
+def _may_have_succeeded(record: StepRecord, attempt: Attempt) -> bool:
+    """Whether this may be what a final step owes its success to.
+
+    Other Jobs that run come of requests that were held up until the step was done.
+    """
+    if record.phase is not StepPhase.SUCCEEDED:
+        return False
+    if attempt.tasks:
+        return not attempt.held
+    known = record.job
+    same = known is None or known.uid in ("", attempt.ref.uid)  # large flows do not name all Jobs
+    return same and attempt.number == record.attempt
+
+
 def _clean_up(draft: Draft, step: int) -> None:
-    """Stop what still runs of a step that did not succeed; delete remains whose TTL is over.
+    """Stop what still runs of a final step; delete remains whose TTL is over.
 
     A step that succeeded by its pod keeps its Job untouched until the Job controller has counted
     it: stopping it would turn a success into a failure for everybody who looks at the Job.
     """
     record = draft.records[step]
-    if record.phase is not StepPhase.SUCCEEDED:
-        draft.stop_attempts(step)
+    for attempt in draft.attempts(step):
+        if attempt.state is AttemptState.RUNNING and not _may_have_succeeded(record, attempt):
+            draft.actions.append(StopAttempt(attempt))
     ttl = draft.flow.steps[step].job_ttl
     remains = [a for a in draft.attempts(step) if a.was_created]
     if ttl is None or record.finished is None or not remains:

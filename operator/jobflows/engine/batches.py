@@ -99,6 +99,9 @@ def _supply(draft: Draft, step: CompiledStep, tasks: Tasks) -> _Supply:
         waiting = waiting & may_follow(draft.flow, draft.records, parent, tasks.total)
     groups = tasks.history_of(waiting)
     due = [g for g in groups if g[0].retry_at is None or g[0].retry_at <= draft.now]
+    for history, _ in groups:
+        if history.retry_at is not None and history.retry_at > draft.now:
+            draft.frontier.set_timer(history.retry_at, step.index)  # as in starts.py
     due.sort(key=lambda group: (group[0] == NEW, group[0].retry_at or 0.0))
     return _Supply(due)
 

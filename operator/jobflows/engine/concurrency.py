@@ -4,7 +4,8 @@ Age decides, counted from a flow's creation or from the resume that began its ru
 observer comes to the same answer without asking the others. Creation times have a resolution of
 one second: of flows with the same one, those that have started are the older ones, and else the UID
 decides. Forbid waits for every older flow; Replace asks every older flow to stop, and waits until
-they have.
+they have. A flow that has ended counts as long as something of it still runs: a pod that is stopped
+takes its time, and must not meet those of the next flow.
 """
 
 from __future__ import annotations
@@ -43,7 +44,7 @@ def admit(flow: CompiledFlow, ledger: Ledger, peers: Iterable[Peer]) -> Admissio
     for peer in peers:
         if (peer.created, not peer.started, peer.uid) < mine:
             older.append(peer)
-        elif peer.replaces:
+        elif peer.replaces and not peer.phase.terminal:
             return AdmissionDecision(Admission.STOP, f"replaced by the newer flow {peer.name}")
     if started or flow.policy.concurrency_policy == "Allow" or not older:
         return _GO

@@ -58,15 +58,14 @@ class Draft:
         )
 
     def _count_what_is_live(self) -> None:
-        holding = self.frontier.holding
+        frontier = self.frontier
         steps = self.seen.attempts.keys() if self.look_at_all else self.seen.changed or ()
         if self.look_at_all:
-            holding.clear()
+            frontier.holding.clear()
+            frontier.asked.clear()
         for step in steps:
-            holding.pop(step, None)
-            tasks = sum(room_taken(attempt) for attempt in self.attempts(step))
-            if tasks:
-                holding[step] = tasks
+            tasks = sum(map(room_taken, self.attempts(step)))
+            frontier.hold(step, tasks, self.records[step])
 
     def set_flow(self, **changes: Any) -> None:
         """Change the flow's own fields."""
@@ -105,6 +104,8 @@ class Draft:
             self._touched = True
             self.frontier.count(self.flow, step, record, -1)
             self.frontier.count(self.flow, step, new)
+            if new.phase is not record.phase:
+                self.frontier.moved(step, new)
         return new
 
     def start(self, step: int, **changes: Any) -> None:
@@ -119,7 +120,7 @@ class Draft:
         self.start(step, phase=StepPhase.RUNNING, tasks=tasks, started=self.now, **changes)
         self.frontier.open.add(step)
         for child in self.flow.graph.children[step]:
-            if step in self.flow.steps[child].index_parents:
+            if step in self.flow.steps[child].early_parents:
                 self.frontier.unmet[child] -= 1
                 self._consider(child)
 
@@ -150,7 +151,7 @@ class Draft:
         for i in closed:  # grows while it is walked
             blocks = blocks_dependents(self.flow, i, self.records[i])
             for child in self.flow.graph.children[i]:
-                if not (opened and i == step and i in self.flow.steps[child].index_parents):
+                if not (opened and i == step and i in self.flow.steps[child].early_parents):
                     self.frontier.unmet[child] -= 1
                 if self.records[child].phase is not StepPhase.PENDING:
                     continue

@@ -5,10 +5,11 @@ Built once per generation from the validated model and cached; everything here i
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
-from jobflows.api import cascade
+from jobflows.api import cascade, jsonpath
 from jobflows.api.array import TaskValues
 from jobflows.api.base import Opaque
 from jobflows.api.expressions import Expression
@@ -46,7 +47,10 @@ class CompiledStep:
     values: TaskValues | None = None
     """The tasks' values, unless they are found out by an earlier step."""
     index_parents: frozenset[int] = frozenset()
-    """Arrays of which task i is waited for by task i only."""
+    """Arrays of which task i is waited for by task i."""
+    early_parents: frozenset[int] = frozenset()
+    """Those of them that need not be done for this step to begin: all, unless it reads what became
+    of an array, which nobody knows before."""
 
     @property
     def name(self) -> str:
@@ -68,7 +72,7 @@ class CompiledStep:
         return tasks.parallelism if tasks is not None else None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, weakref_slot=True)
 class CompiledFlow:
     """All that planning needs to know of a flow besides its ledger."""
 
@@ -105,6 +109,16 @@ class CompiledFlow:
         """Whether something has to be created before the first step."""
         return bool(self.resources.volume_claim_templates or self.resources.config_map_templates)
 
+    @property
+    def is_limited(self) -> bool:
+        """Whether the flow itself says how much may run at once."""
+        return (
+            self.policy.parallelism is not None
+            or bool(self.lock_names)
+            or any(t.parallelism is not None for t in self.templates.values())
+            or any(step.task_limit is not None for step in self.steps)
+        )
+
     @classmethod
     def compile(cls, flow: JobFlow, *, created: float = 0.0) -> CompiledFlow:
         """Compile a flow that the validator has passed."""
@@ -119,13 +133,8 @@ class CompiledFlow:
         policy = spec.execution_policy
         rules = policy.pod_failure_policy
         return cls(
-            name=flow.metadata.name,
-            namespace=flow.metadata.namespace,
-            uid=flow.metadata.uid,
-            generation=flow.metadata.generation,
-            created=created,
+            **_identity(flow, created),
             suspend=spec.suspend,
-            group=policy.concurrency_group or flow.metadata.generate_name,
             policy=policy,
             failure_rules=rules.rules if rules else (),
             parameters={parameter.name: parameter.value for parameter in spec.parameters},
@@ -140,6 +149,26 @@ class CompiledFlow:
             lock_names=frozenset(name for step in steps for name in step.locks),
             lanes=_lanes(steps, templates),
         )
+
+    def renamed(self, flow: JobFlow, *, created: float = 0.0) -> CompiledFlow:
+        """Another flow with the very same spec, that the validator has passed, too.
+
+        They share all that follows from the spec.
+        """
+        return replace(self, **_identity(flow, created))
+
+
+def _identity(flow: JobFlow, created: float) -> dict[str, Any]:
+    """What two flows with the same spec differ in."""
+    meta = flow.metadata
+    return {
+        "name": meta.name,
+        "namespace": meta.namespace,
+        "uid": meta.uid,
+        "generation": meta.generation,
+        "created": created,
+        "group": flow.spec.execution_policy.concurrency_group or meta.generate_name,
+    }
 
 
 def _retry_policies(
@@ -198,4 +227,19 @@ def _follow(step: CompiledStep, arrays: set[int], graph: Graph) -> CompiledStep:
     array = step.spec.array
     if array is None or array.dependency_mode != "Index":
         return step
-    return replace(step, index_parents=frozenset(arrays.intersection(graph.parents[step.index])))
+    above = frozenset(arrays.intersection(graph.parents[step.index]))
+    reads_array = any(graph.index[name] in arrays for name in _read_steps(step))
+    early = frozenset[int]() if reads_array else above
+    return replace(step, index_parents=above, early_parents=early)
+
+
+def _read_steps(step: CompiledStep) -> Iterator[str]:
+    """The steps that a step looks at when it begins: by its condition, its inputs or its items."""
+    if step.when is not None:
+        yield from step.when.references.steps
+    sources = [parameter.value_from for parameter in step.spec.inputs.parameters]
+    paths = [source.json_path for source in sources if source is not None]
+    array = step.spec.array
+    if array is not None and array.items_from is not None:
+        paths.append(array.items_from.json_path)
+    yield from (jsonpath.split_step_path(path)[0] for path in paths if path is not None)

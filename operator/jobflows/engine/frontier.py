@@ -29,7 +29,7 @@ class Frontier:
     `handler_failures` those that failed; their retries are their own. `timers` is a heap of
     (moment, step), each once (`armed` holds the same); a stale one costs a look.
     `holding` is how many tasks of a step take room under limits; it comes from what is seen, not
-    from the records.
+    from the records. `asked` are those of them that are pending still: an attempt was asked for.
     """
 
     unmet: list[int]
@@ -45,6 +45,7 @@ class Frontier:
     handler_failures: int = 0
     armed: set[tuple[Instant, int]] = field(default_factory=set)
     holding: dict[int, int] = field(default_factory=dict)
+    asked: set[int] = field(default_factory=set)
 
     @classmethod
     def of(
@@ -108,7 +109,23 @@ class Frontier:
             self.handler_failures,
             self.armed.copy(),
             self.holding.copy(),
+            self.asked.copy(),
         )
+
+    def hold(self, step: int, tasks: int, record: StepRecord) -> None:
+        """So many tasks of a step take room now."""
+        if tasks:
+            self.holding[step] = tasks
+        else:
+            self.holding.pop(step, None)
+        self.moved(step, record)
+
+    def moved(self, step: int, record: StepRecord) -> None:
+        """A step may have come to be pending, or have stopped to."""
+        if step in self.holding and record.phase is StepPhase.PENDING:
+            self.asked.add(step)
+        else:
+            self.asked.discard(step)
 
     def set_timer(self, at: Instant, step: int) -> None:
         """Have `step` looked at again at `at`; -1 stands for the flow itself."""
@@ -132,7 +149,7 @@ class Frontier:
 
 def is_unmet(flow: CompiledFlow, step: int, parent: int, record: StepRecord) -> bool:
     """Whether `step` waits for `parent` as a whole. Tasks that follow tasks wait one by one."""
-    if parent in flow.steps[step].index_parents and record.is_open:
+    if parent in flow.steps[step].early_parents and record.is_open:
         return False
     return not record.phase.terminal
 

@@ -51,6 +51,8 @@ class Grown:
     @classmethod
     def read(cls, document: Mapping[str, Any]) -> Grown:
         """The inverse of `document`."""
+        if not document:
+            return UNGROWN
         memory, cpu = document.get("memory"), document.get("cpu")
         return cls(
             memory=None if memory is None else to_bytes(memory),

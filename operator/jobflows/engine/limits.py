@@ -22,12 +22,12 @@ if TYPE_CHECKING:
 
 
 def room_taken(attempt: Attempt) -> int:
-    """How many tasks an attempt counts as: of a batch, those that are not known to be done."""
+    """How many tasks an attempt counts as: of a batch, those that are not known to be gone."""
     if not attempt.counts:
         return 0
     if not attempt.tasks:
         return 1
-    return len(attempt.unfinished)
+    return len(attempt.held)
 
 
 def lock_uses(attempts: Iterable[Attempt]) -> dict[str, LockUse]:

@@ -69,6 +69,8 @@ class Attempt:
     """Those of them that have succeeded."""
     failures: tuple[TaskFailure, ...] = ()
     """Those of them that have failed."""
+    stuck: IndexSet = EMPTY
+    """Those of the failed whose pods will never run, and are there until the attempt is stopped."""
     outputs: Mapping[int, str] = field(default_factory=dict)
     """Termination messages of tasks that have succeeded, where they are asked for."""
     items_per_task: int = 0
@@ -82,6 +84,11 @@ class Attempt:
     def unfinished(self) -> IndexSet:
         """Of an array: the tasks of which no end is known."""
         return self.tasks - self.succeeded - union(failure.tasks for failure in self.failures)
+
+    @property
+    def held(self) -> IndexSet:
+        """Of an array: the tasks of which something may be there still, while it is live."""
+        return self.unfinished | self.stuck
 
     @property
     def counts(self) -> bool:
@@ -105,7 +112,7 @@ _LIVE = frozenset({AttemptState.STARTING, AttemptState.RUNNING, AttemptState.STO
 
 @dataclass(frozen=True, slots=True)
 class Peer:
-    """Another flow of the same concurrency group that is not finished."""
+    """Another flow of the same concurrency group that is not finished, or has something running."""
 
     uid: str
     name: str
@@ -131,6 +138,17 @@ class StopRequest:
 
     mode: StopMode
     words: str
+
+
+class Hold(StrEnum):
+    """What of a flow stands still because its spec has become invalid.
+
+    STARTS: what runs is followed by the last valid spec. ALL: that is not known any more, as after
+    a restart, so nothing is said of steps that a mended spec may judge otherwise.
+    """
+
+    STARTS = "starts"
+    ALL = "all"
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,6 +178,7 @@ class Observations:
     strays: Sequence[Attempt] = ()
     approvals: Mapping[str, bool] = field(default_factory=dict)
     stop: StopRequest | None = None
+    hold: Hold | None = None
     resume: str = ""
     """The request to resume the flow, as it was written."""
     peers: Sequence[Peer] = ()
@@ -173,5 +192,7 @@ class Observations:
     """How many more tasks this flow may start under limits that it shares; None without any."""
     locks: Mapping[str, LockUse] = field(default_factory=dict)
     """What other flows use of locks, those that wait before this one included."""
+    archived: bool = True
+    """Whether the end of the run is kept elsewhere, or need not be: then its TTL may delete it."""
     resources_ready: bool = True
     resources_problem: str = ""

@@ -19,10 +19,10 @@ WITHOUT_HANDLERS = (Reason.TERMINATED, Reason.RESOURCE_CONFLICT)
 """Ends after which no exit handler runs: a person says so, or their volumes are somebody else's."""
 
 
-def stop_flow(draft: Draft, reason: str, message: str) -> None:
+def stop_flow(draft: Draft, reason: str, message: str, *, with_handlers: bool = True) -> None:
     """End the steps now, and with them a flow that has no exit handlers, or has never begun."""
     stop_steps(draft, range(draft.flow.handlers.start), reason, message)
-    if reason in WITHOUT_HANDLERS or draft.ledger.started is None:
+    if not with_handlers or reason in WITHOUT_HANDLERS or draft.ledger.started is None:
         stop_steps(draft, draft.flow.handlers, reason, message)
     _conclude(draft, Outcome(FlowPhase.FAILED, reason, message))
 
@@ -87,13 +87,14 @@ def _waits_for_people(draft: Draft) -> bool:
 
 
 def look_after(draft: Draft) -> None:
-    """A finished flow only waits for its TTL, and makes sure that nothing of it still runs."""
+    """A finished flow only waits for its TTL, and to be archived where it has to be."""
     finished = draft.ledger.finished
     if finished is None:
         return
     expires = finished + draft.flow.policy.ttl_seconds_after_finished
     if draft.now >= expires:
-        draft.actions.append(DeleteFlow())
+        if draft.seen.archived:
+            draft.actions.append(DeleteFlow())
     elif draft.look_at_all or draft.now == finished:
         draft.frontier.set_timer(expires, -1)
 

@@ -18,10 +18,11 @@ from jobflows.engine.failfast import fail_fast
 from jobflows.engine.flow import CompiledFlow
 from jobflows.engine.frontier import blocks_dependents
 from jobflows.engine.ledger import FlowPhase, Instant, Ledger, Reason, StepPhase
-from jobflows.engine.observations import AttemptState, Observations
+from jobflows.engine.observations import AttemptState, Hold, Observations
 from jobflows.engine.outcome import close, conclude, look_after, settle, stop_flow
 from jobflows.engine.plan import CreateResources, Plan, StopAttempt
 from jobflows.engine.resume import is_settled, resume
+from jobflows.engine.standstill import stand_still
 from jobflows.engine.starts import decide, start_ready
 from jobflows.engine.stopping import reason_to_stop, stop_asked
 
@@ -40,6 +41,8 @@ def plan(flow: CompiledFlow, ledger: Ledger, seen: Observations, now: Instant) -
     """
     answer = _plan(flow, ledger, seen, now)
     known = answer.ledger.resume
+    if seen.hold is not None:
+        return answer  # a resume is judged by the mended spec
     if not seen.resume or is_settled(seen.resume, taken=known.id, refused=known.refused):
         return answer
     judged = resume(flow, answer.ledger, seen, now)
@@ -59,6 +62,10 @@ def _plan(flow: CompiledFlow, ledger: Ledger, seen: Observations, now: Instant) 
     if ledger.phase.terminal:
         _take_in_changes(draft, due)
         look_after(draft)
+    elif seen.hold is not None:
+        if seen.hold is Hold.STARTS and ledger.started is not None:
+            _take_in_changes(draft, due)
+        stand_still(draft)
     elif _has_begun(draft):
         _take_in_changes(draft, due)
         _advance(draft)

@@ -27,6 +27,16 @@ APPROVED_PREFIX = "approved.workflow.kube-zen.io/"
 """Annotation prefix: `approved.workflow.kube-zen.io/<step>: "true"` approves, `"false"` rejects."""
 
 
+def read_approvals(annotations: Mapping[str, str]) -> dict[str, bool]:
+    """Answers to Manual steps by step name; anything but true and false is no answer yet."""
+    answers = {"true": True, "false": False}
+    return {
+        key.removeprefix(APPROVED_PREFIX): answers[value.strip().lower()]
+        for key, value in annotations.items()
+        if key.startswith(APPROVED_PREFIX) and value.strip().lower() in answers
+    }
+
+
 _OUT_OF_TURN = (AttemptState.UNANSWERED, AttemptState.BLOCKED)
 """States of the newest attempt with which a ready step does not stand in its lane's turn."""
 
@@ -57,7 +67,7 @@ def _fill(draft: Draft, room: Room) -> tuple[list[StartAttempt], Waits]:
     starts: list[StartAttempt] = []
     waits: dict[int, Waiting] = {}
     queues: dict[int, Queue] = {}
-    left = _how_many(draft) - sum(_is_startable(draft, i) for i in holding)
+    left = _how_many(draft) - sum(_is_startable(draft, i) for i in draft.frontier.asked)
     for i in _in_order(draft, room, queues):
         left -= i not in holding
         found = _start(draft, i, room)
@@ -81,7 +91,7 @@ def _passed_over(draft: Draft, queues: Mapping[int, Queue]) -> int:
     lanes, place, frontier = draft.flow.lanes, draft.flow.graph.place, draft.frontier
     holding = sum(
         i in frontier.ready and lanes[i] in queues and place[i] > place[queues[lanes[i]].first]
-        for i in frontier.holding
+        for i in frontier.asked
     )
     return sum(queue.length - 1 for queue in queues.values()) - holding
 
@@ -93,7 +103,7 @@ def _in_order(draft: Draft, room: Room, shut: Collection[int]) -> Iterator[int]:
     for people. Blocked ones come last, or the others might starve. What is in a lane that is `shut`
     by then is left out, unless it is out of turn.
     """
-    asked = (i for i in draft.frontier.holding if _last_is(draft, i, AttemptState.UNANSWERED))
+    asked = (i for i in draft.frontier.asked if _last_is(draft, i, AttemptState.UNANSWERED))
     without_room = {i for i in (*asked, *draft.flow.manual) if _is_startable(draft, i)}
     yield from sorted(without_room)
     blocked = []
@@ -150,6 +160,7 @@ def _start(draft: Draft, i: int, room: Room) -> StartAttempt | Waiting | None:
     if record.phase is not StepPhase.PENDING:
         return None
     if record.retry_at is not None and record.retry_at > draft.now:
+        draft.frontier.set_timer(record.retry_at, i)  # once more, if the clock was set back since
         return None
     attempts = draft.attempts(i)
     if any(attempt.is_live for attempt in attempts) and not step.is_array:

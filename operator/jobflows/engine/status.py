@@ -8,11 +8,13 @@ needs nothing else.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from jobflows.api.status import Cause
 from jobflows.engine.alike import gather, spread
+from jobflows.engine.coherence import contradiction
+from jobflows.engine.conditions import MESSAGE_LENGTH
 from jobflows.engine.edits import rebase
 from jobflows.engine.flow import CompiledFlow
 from jobflows.engine.growth import UNGROWN, Grown
@@ -32,15 +34,38 @@ from jobflows.engine.mapping import read_map, write_map
 from jobflows.engine.task_status import read_spent, read_tasks, write_spent, write_tasks
 from jobflows.engine.times import parse_rfc3339, rfc3339
 
-MESSAGE_LENGTH = 1024
-"""Longest message kept in the status, in characters; etcd holds 1.5 MB an object."""
-
 _PLAIN = {StepPhase.SUCCEEDED: str(Reason.COMPLETED)}
 """Reasons that go without saying, which saves a line for each of 10,000 steps."""
 
 
+class UnreadableStatusError(ValueError):
+    """The status is no ledger: somebody has edited it."""
+
+
 def read_status(flow: CompiledFlow, status: Mapping[str, Any]) -> Ledger:
-    """Rebuild the ledger of `flow` from its status; an empty status is an empty ledger."""
+    """Rebuild the ledger of `flow` from its status; an empty status is an empty ledger.
+
+    Raises `UnreadableStatusError` for what cannot have been written here.
+    """
+    try:
+        return _read(flow, status)
+    except (ValueError, ArithmeticError, LookupError, TypeError) as error:
+        raise UnreadableStatusError(f"{type(error).__name__}: {error}") from error
+
+
+def read_to_plan(flow: CompiledFlow, status: Mapping[str, Any]) -> Ledger:
+    """The same for a plan to follow; raises `UnreadableStatusError` if none could be made of it.
+
+    Who only looks at a flow is better told what its status says than nothing.
+    """
+    ledger = read_status(flow, status)
+    wrong = contradiction(flow, ledger)
+    if wrong:
+        raise UnreadableStatusError(wrong)
+    return ledger
+
+
+def _read(flow: CompiledFlow, status: Mapping[str, Any]) -> Ledger:
     ledger = Ledger(
         phase=FlowPhase(status.get("phase") or FlowPhase.PENDING),
         reason=status.get("reason") or "",
@@ -60,6 +85,20 @@ def read_status(flow: CompiledFlow, status: Mapping[str, Any]) -> Ledger:
 
 def write_status(flow: CompiledFlow, ledger: Ledger, now: Instant) -> dict[str, Any]:
     """Render the ledger; every key is present, so that a merge patch also clears."""
+    return {
+        **write_head(flow, ledger, now),
+        "steps": [
+            *_write_steps(flow, ledger),
+            *(
+                write_step(flow.graph.names[i], ledger.steps[i], on_exit=True)
+                for i in flow.handlers
+            ),
+        ],
+    }
+
+
+def write_head(flow: CompiledFlow, ledger: Ledger, now: Instant) -> dict[str, Any]:
+    """The same without its steps."""
     counts = Counter(record.phase for record in ledger.steps)
     total = len(flow.steps)
     final = sum(counts[phase] for phase in StepPhase if phase.terminal)
@@ -81,44 +120,7 @@ def write_status(flow: CompiledFlow, ledger: Ledger, now: Instant) -> dict[str, 
             "summary": f"{final}/{total}",
         },
         "resume": _write_resume(ledger.resume) or None,
-        "steps": [
-            *_write_steps(flow, ledger),
-            *(_write_handler(flow.graph.names[i], ledger.steps[i]) for i in flow.handlers),
-        ],
     }
-
-
-def conditions(
-    ledger: Ledger, generation: int, now: Instant, before: Sequence[Mapping[str, Any]] = ()
-) -> list[dict[str, Any]]:
-    """The conditions of a valid flow; a transition time moves only when the status does."""
-    succeeded = {FlowPhase.SUCCEEDED: "True", FlowPhase.FAILED: "False"}.get(
-        ledger.phase, "Unknown"
-    )
-    wanted = [
-        ("Valid", "True", "Valid", ""),
-        ("Succeeded", succeeded, ledger.reason or str(ledger.phase), ledger.message),
-    ]
-    return [_condition(*fields, generation=generation, now=now, before=before) for fields in wanted]
-
-
-def invalid_conditions(
-    problems: Sequence[str],
-    *,
-    generation: int,
-    now: Instant,
-    final: bool,
-    before: Sequence[Mapping[str, Any]] = (),
-) -> list[dict[str, Any]]:
-    """The conditions of a flow that the validator rejects; `final` when it never started."""
-    words = "; ".join(problems)
-    kinds = ("Valid", "Succeeded") if final else ("Valid",)
-    return [
-        _condition(
-            kind, "False", Reason.INVALID, words, generation=generation, now=now, before=before
-        )
-        for kind in kinds
-    ]
 
 
 def estimate_end(flow: CompiledFlow, ledger: Ledger, now: Instant) -> Instant | None:
@@ -155,28 +157,6 @@ def _read_outcome(outcome: Mapping[str, str] | None) -> Outcome | None:
     return Outcome(FlowPhase(outcome["phase"]), outcome["reason"], outcome.get("message", ""))
 
 
-def _condition(
-    kind: str,
-    status: str,
-    reason: str,
-    message: str,
-    *,
-    generation: int,
-    now: Instant,
-    before: Sequence[Mapping[str, Any]],
-) -> dict[str, Any]:
-    old = next((c for c in before if c.get("type") == kind), None)
-    moved = old is None or old.get("status") != status
-    return {
-        "type": kind,
-        "status": status,
-        "observedGeneration": generation,
-        "lastTransitionTime": rfc3339(now) if moved or old is None else old["lastTransitionTime"],
-        "reason": str(reason),
-        "message": message[: 8 * MESSAGE_LENGTH],
-    }
-
-
 def _beginning(ledger: Ledger) -> Instant:
     """What the times in `alike` count from."""
     return ledger.started or ledger.finished or 0.0
@@ -186,11 +166,7 @@ def _write_steps(flow: CompiledFlow, ledger: Ledger) -> Iterator[dict[str, Any]]
     end = flow.handlers.start
     names, records = flow.graph.names[:end], ledger.steps[:end]
     for name, record, others in gather(names, records, _beginning(ledger)):
-        yield {**_write_step(name, record), **({"alike": others} if others else {})}
-
-
-def _write_handler(name: str, record: StepRecord) -> dict[str, Any]:
-    return {**_write_step(name, record), "onExit": True}
+        yield {**write_step(name, record), **({"alike": others} if others else {})}
 
 
 def _write_resume(resume: Resume) -> dict[str, Any]:
@@ -216,7 +192,8 @@ def _read_resume(resume: Mapping[str, Any]) -> Resume:
     )
 
 
-def _write_step(name: str, record: StepRecord) -> dict[str, Any]:
+def write_step(name: str, record: StepRecord, *, on_exit: bool = False) -> dict[str, Any]:
+    """What is decided about one step, or one exit handler."""
     step: dict[str, Any] = {"name": name, "phase": str(record.phase)}
     if record.reason and record.reason != _PLAIN.get(record.phase):
         step["reason"] = str(record.reason)
@@ -247,6 +224,8 @@ def _write_step(name: str, record: StepRecord) -> dict[str, Any]:
         step["map"] = write_map(record.map)
     if record.outdated:
         step["outdated"] = True
+    if on_exit:
+        step["onExit"] = True
     return step
 
 

@@ -23,6 +23,8 @@ _REASONS = {StopMode.STOP: Reason.STOPPED, StopMode.TERMINATE: Reason.TERMINATED
 
 def read_stop(value: str) -> StopRequest | None:
     """What the annotation asks for; None for a word that it does not know."""
+    if not value:
+        return None
     try:
         mode = StopMode(value.strip().lower())
     except ValueError:
@@ -65,4 +67,6 @@ def stop_steps(draft: Draft, steps: Iterable[int], reason: str, message: str) ->
             draft.stop_attempts(i)  # also one that was created a moment ago and is not on record
             untouched = record.phase is StepPhase.PENDING and record.started is None
             phase = StepPhase.SKIPPED if untouched else StepPhase.FAILED
-            draft.close(i, phase, reason, message)
+            made = [attempt.number for attempt in draft.attempts(i) if attempt.was_created]
+            used = max(record.attempt, *made, 0)  # whose name no later run may have again
+            draft.close(i, phase, reason, message, attempt=used)

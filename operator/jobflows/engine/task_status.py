@@ -12,7 +12,7 @@ from typing import Any
 
 from jobflows.engine.growth import UNGROWN, Grown
 from jobflows.engine.indexes import IndexSet
-from jobflows.engine.ledger import Spent
+from jobflows.engine.ledger import UNSPENT, Spent
 from jobflows.engine.tasks import History, Tasks
 from jobflows.engine.times import parse_rfc3339, rfc3339
 
@@ -103,6 +103,8 @@ def write_spent(spent: Spent) -> dict[str, Any]:
 
 def read_spent(entry: Mapping[str, Any]) -> Spent:
     """The inverse of `write_spent`."""
+    if entry.keys().isdisjoint(_WRITTEN):  # most steps, and there may be 10,000 of them
+        return UNSPENT
     return Spent(**{field: entry.get(name, 0) for name, field in _COUNTS})
 
 
@@ -112,3 +114,4 @@ _COUNTS = (
     ("timeoutCount", "timeouts"),
     ("lostCount", "losses"),
 )
+_WRITTEN = frozenset(name for name, _ in _COUNTS)

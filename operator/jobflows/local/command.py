@@ -1,7 +1,8 @@
 """One container as a command of this machine.
 
-Kept: command, args, env with the kubelet's expansion, workingDir, volumes, the termination message.
-Dropped, because only a container engine can give it: the image, its user, limits, ports, probes.
+Kept: command, args, env with the kubelet's expansion, workingDir, volumes, the termination message,
+the memory limit. Dropped, because only a container engine can give it: the image, its user, the CPU
+limit, ports, probes.
 The environment of the caller (PATH, HOME, …) stands in for that of the image, and without a
 `workingDir` the process starts in the directory where the run was started.
 """
@@ -14,6 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from jobflows.api.quantities import QuantityError, to_bytes
 from jobflows.local.environment import build_environment
 from jobflows.local.expansion import expand
 from jobflows.local.paths import PathMap
@@ -40,6 +42,8 @@ class Command:
     termination: Path
     logs_as_message: bool
     """Whether the end of the log is the message of a failure that left none."""
+    memory: int | None = None
+    """Bytes that it and all it starts may use together."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +90,17 @@ def build_command(container: Mapping[str, Any], place: Place) -> Command:
         log=place.directory / f"{name}.log",
         termination=termination,
         logs_as_message=container.get("terminationMessagePolicy") == "FallbackToLogsOnError",
+        memory=_memory_limit(container),
     )
+
+
+def _memory_limit(container: Mapping[str, Any]) -> int | None:
+    limit = ((container.get("resources") or {}).get("limits") or {}).get("memory")
+    try:
+        return None if limit is None else to_bytes(limit)
+    except QuantityError as error:
+        where = f"container {container['name']}, resources.limits.memory"
+        raise UnavailableError(where, str(error), error.cure) from None
 
 
 def _directory(container: Mapping[str, Any], replace: PathMap) -> str | None:

@@ -19,9 +19,10 @@ from jobflows.engine import Attempt, AttemptRef, AttemptState, Cause, Instant
 from jobflows.local.command import Command, Place, build_command
 from jobflows.local.failure_rules import PodVerdict, judge_pod
 from jobflows.local.pod import Pod, PodResult
-from jobflows.local.process import Watch
+from jobflows.local.process import Host
 from jobflows.local.sources import Sources
 from jobflows.local.unavailable import UnavailableError
+from jobflows.local.usage import NOTHING
 from jobflows.local.volumes import make_volumes
 from jobflows.manifests.labels import read_locks
 
@@ -41,7 +42,7 @@ class Surroundings:
 
     workdir: Path
     sources: Sources
-    watch: Watch
+    host: Host
     most_pods: int
     """Pods of one attempt at once, at most."""
     environment: Mapping[bytes, bytes] = field(repr=False)
@@ -70,6 +71,8 @@ class JobAttempt:
         self._failed: PodResult | None = None
         self._late = False
         self._output: str | None = None
+        self.usage = NOTHING
+        """What its pods have used; the memory is that of the one which took most."""
         metadata = job["metadata"]
         self._namespace = metadata.get("namespace") or "default"
         self.running = Attempt(
@@ -155,6 +158,7 @@ class JobAttempt:
             return await pod.run()
         finally:
             self._pods.discard(pod)
+            self.usage = self.usage.after(pod.usage)
 
     async def _after_failure(self, result: PodResult) -> None:
         """Let the Job fail, or wait until the pod may be tried again."""
@@ -206,7 +210,7 @@ class JobAttempt:
         return Pod(
             init,
             [build_command(item, place) for item in spec["containers"]],
-            watch=around.watch,
+            host=around.host,
             grace=DEFAULT_GRACE if grace is None else grace,
             deadline=spec.get("activeDeadlineSeconds"),
         )
@@ -229,7 +233,7 @@ class JobAttempt:
         if self._failed is not None:
             return self._ended(
                 AttemptState.FAILED,
-                cause=Cause.TIMEOUT if self._failed.late else Cause.APPLICATION,
+                cause=self._failed.cause,
                 reason=self._failed.reason,
                 message=self._failed.message,
                 exit_codes=self._failed.exit_codes,

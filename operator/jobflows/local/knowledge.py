@@ -14,7 +14,7 @@ from typing import Any
 
 from jobflows.engine import CompiledFlow
 from jobflows.engine.mapping import Measured, read_map
-from jobflows.local.journal import FILE
+from jobflows.local.journal import EXPORT
 
 MOST_RUNS = 20
 """Runs that are looked through, the newest ones."""
@@ -45,7 +45,7 @@ def _newest(runs: Path) -> list[Path]:
 
 def _listed(runs: Path) -> Iterable[Path]:
     try:
-        return [directory / FILE for directory in runs.iterdir()]
+        return [directory / EXPORT for directory in runs.iterdir()]
     except OSError:
         return []
 

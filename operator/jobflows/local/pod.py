@@ -11,11 +11,16 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 
+from jobflows.engine import Cause
 from jobflows.local.command import Command
-from jobflows.local.process import NOT_EXECUTABLE, NOT_FOUND, Process, Watch
+from jobflows.local.process import NOT_EXECUTABLE, NOT_FOUND, Host, Process
 from jobflows.local.termination import read_message, read_tail
+from jobflows.local.usage import NOTHING, Usage
 
 MAIN = "main"
+
+OOM_KILLED = "OOMKilled"
+"""What a container runtime says of a container that was killed for want of memory."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,8 +32,7 @@ class PodResult:
     message: str = ""
     output: str = ""
     """Termination message of the container `main`, or of the first one."""
-    late: bool = False
-    """Whether it ran into the pod's own activeDeadlineSeconds."""
+    cause: Cause = Cause.APPLICATION
 
     @property
     def succeeded(self) -> bool:
@@ -43,18 +47,22 @@ class Pod:
         init: Sequence[Command],
         main: Sequence[Command],
         *,
-        watch: Watch,
+        host: Host,
         grace: float,
         deadline: float | None,
     ) -> None:
         self._init = init
         self._main = main
-        self._watch = watch
+        self._host = host
         self._grace = grace
         self._deadline = deadline
         self._running: set[Process] = set()
         self._stopped = False
         self._late = False
+        self._starved: set[str] = set()
+        """Containers that were killed for want of memory."""
+        self.usage = NOTHING
+        """What its processes have used so far."""
 
     async def run(self) -> PodResult:
         """Run it to its end."""
@@ -100,35 +108,46 @@ class Pod:
         """Run some containers at once and return the exit codes of those that failed."""
         codes: dict[str, int] = {}
         started: list[tuple[str, Process]] = []
+        used: Usage | None = None
         for command in commands:
             command.termination.unlink(missing_ok=True)  # of the try before
             try:
-                process = Process(command, self._watch)
+                process = Process(command, self._host)
             except (OSError, ValueError) as error:
                 codes[command.container] = _explain(command, error)
                 continue
             self._running.add(process)
             started.append((command.container, process))
         for name, process in started:
-            code = await process.exited
+            ended = await process.exited
             self._running.discard(process)
-            if code:
-                codes[name] = code
+            used = ended.usage if used is None else used.beside(ended.usage)
+            if ended.out_of_memory:
+                self._starved.add(name)
+            if ended.code:
+                codes[name] = ended.code
+        self.usage = self.usage.after(used or NOTHING)
         return codes
 
     def _failed(self, commands: Sequence[Command], codes: Mapping[str, int]) -> PodResult:
         if self._late:
             words = f"the pod's activeDeadlineSeconds of {self._deadline:g} is over"
-            return PodResult(codes, "DeadlineExceeded", words, late=True)
-        failed = next((c for c in commands if c.container in codes), None)
-        if failed is None:
+            return PodResult(codes, "DeadlineExceeded", words, cause=Cause.TIMEOUT)
+        failed = [c for c in commands if c.container in codes]
+        if not failed:
             return PodResult(codes, "Stopped", "stopped before its containers had started")
-        code = codes[failed.container]
-        words = f"container {failed.container} exited with code {code}{_signal_name(code)}"
-        said = read_message(failed.termination)
-        if not said and failed.logs_as_message:
-            said = read_tail(failed.log)
-        return PodResult(codes, "Error", words + (f": {said.strip()}" if said.strip() else ""))
+        starved = next((c for c in failed if c.container in self._starved), None)
+        one = starved or failed[0]
+        code = codes[one.container]
+        why = f" ({OOM_KILLED})" if starved else _signal_name(code)
+        words = f"container {one.container} exited with code {code}{why}"
+        said = read_message(one.termination)
+        if not said and one.logs_as_message:
+            said = read_tail(one.log)
+        words += f": {said.strip()}" if said.strip() else ""
+        if starved:
+            return PodResult(codes, OOM_KILLED, words, cause=Cause.OUT_OF_MEMORY)
+        return PodResult(codes, "Error", words)
 
 
 def _explain(command: Command, error: OSError | ValueError) -> int:

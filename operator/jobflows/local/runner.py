@@ -1,4 +1,4 @@
-"""Runs a flow on this machine: the engine plans, processes carry out, their ends are observed.
+"""Runs a flow on this machine: the engine plans, an executor carries out, ends are observed.
 
     plan -> start and stop attempts -> something ends, or a timer is due -> plan
 
@@ -15,7 +15,7 @@ import time
 from collections import deque
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
-from pathlib import Path
+from typing import Any
 
 from jobflows.engine import (
     Attempt,
@@ -25,21 +25,20 @@ from jobflows.engine import (
     Ledger,
     Observations,
     Plan,
-    Reason,
     StartAttempt,
     StopAttempt,
     StopMode,
     StopRequest,
+    edit,
     plan,
 )
 from jobflows.engine.mapping import Measured
 from jobflows.local.clock import Clock
-from jobflows.local.guard import MARK
-from jobflows.local.job import JobAttempt, Surroundings
-from jobflows.local.journal import Journal
-from jobflows.local.own_command import with_own_command
-from jobflows.local.sources import Sources
-from jobflows.local.watchdog import Watchdog
+from jobflows.local.executor import Executor, RunningAttempt
+from jobflows.local.job import Surroundings
+from jobflows.local.journal import Journal, asked_for
+from jobflows.local.orders import approvals_of, resume_of, stop_of
+from jobflows.local.questions import Approver, Questions
 from jobflows.manifests.job import build_job
 
 AHEAD = 128
@@ -54,9 +53,6 @@ GATHER_COSTS = 10
 HANDLERS_SECONDS = 60.0
 """How long exit handlers may take after a signal; who sent it wants the run to end."""
 
-Approver = Callable[[str, str], Awaitable[bool]]
-"""Asks a person: (step, message) -> approved."""
-
 Observer = Callable[[Plan, Ledger], None]
 """Told of every plan, with the ledger before it."""
 
@@ -70,49 +66,47 @@ def available_cores() -> int:
 
 
 class LocalRunner:
-    """One run of one flow. `workdir` exists and belongs to the run."""
+    """One run of one flow, from the ledger that it is given to the end.
+
+    `document` is the flow as people steer it, `attempts` are those whose ends the ledger may not
+    know yet, by step.
+    """
 
     def __init__(
         self,
         flow: CompiledFlow,
+        document: Mapping[str, Any],
         *,
-        workdir: Path,
-        sources: Sources,
+        executor: Executor,
+        around: Surroundings,
+        journal: Journal,
         clock: Clock,
-        approver: Approver,
-        parallelism: int | None = None,
+        approver: Approver | None,
+        parallelism: int,
         observer: Observer | None = None,
-        environment: Mapping[str, str] = os.environ,
         measured: Mapping[str, Measured] | None = None,
+        ledger: Ledger | None = None,
+        attempts: Mapping[int, Sequence[Attempt]] | None = None,
     ) -> None:
         self.flow = flow
-        self._measured = measured or {}
-        self.ledger = Ledger()
+        self.ledger = ledger or Ledger()
+        self.parallelism = parallelism
+        self._document = document
+        self._executor = executor
+        self._around = around
+        self._journal = journal
         self._clock = clock
-        self._approver = approver
         self._observer = observer
-        self._parallelism = parallelism or available_cores()
-        self._workdir = workdir
-        self._sources = sources
-        variables = {**environment, MARK: flow.uid}
-        if flow.maps:
-            variables["PATH"] = with_own_command(variables.get("PATH", ""), workdir)
-        self._environment = {os.fsencode(k): os.fsencode(v) for k, v in variables.items()}
-        self._journal = Journal(flow, workdir, clock)
-        self._watchdog = Watchdog(flow.uid)
-        self._around = Surroundings(
-            workdir, sources, self._watchdog, self._parallelism, self._environment
-        )
-        self._attempts: dict[int, Sequence[Attempt]] = {}
-        self._changed: set[int] = set()
-        self._live: dict[tuple[int, int], JobAttempt] = {}
+        self._measured = measured or {}
+        self._attempts: dict[int, Sequence[Attempt]] = dict(attempts or {})
+        self._changed: set[int] = set(self._attempts)
+        self._live: dict[tuple[int, int], RunningAttempt] = {}
         """Attempts that run, by step and number."""
         self._ready: deque[StartAttempt] = deque()
-        self._approvals: dict[str, bool] = {}
-        self._questions: dict[str, asyncio.Task[None]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._news = asyncio.Event()
         self._hungry = asyncio.Event()
+        self._questions = Questions(approver, self._news.set)
         self._plan_cost = 0.0
         self._stop: StopRequest | None = None
         self._patience: asyncio.TimerHandle | None = None
@@ -120,28 +114,22 @@ class LocalRunner:
 
     async def run(self) -> Ledger:
         """Run the flow to its end and return the last ledger; nothing of it runs afterwards."""
-        with self._watchdog:
-            try:
-                while True:
-                    began = time.perf_counter()
-                    decided = self._plan()
-                    self._plan_cost = time.perf_counter() - began
-                    before, self.ledger = self.ledger, decided.ledger
-                    self._carry_out(decided)
-                    self._journal.note(self.ledger)
-                    if self._observer is not None:
-                        self._observer(decided, before)
-                    if self.ledger.phase.terminal and not self._live:
-                        break
-                    await self._wait(decided.wake_at)
-            finally:
-                await self._end()
+        try:
+            while True:
+                began = time.perf_counter()
+                decided = self._plan()
+                self._plan_cost = time.perf_counter() - began
+                before, self.ledger = self.ledger, decided.ledger
+                self._carry_out(decided)
+                self._journal.note(self.ledger)
+                if self._observer is not None:
+                    self._observer(decided, before)
+                if self.ledger.phase.terminal and not self._live:
+                    break
+                await self._wait(decided.wake_at)
+        finally:
+            await self._end()
         return self.ledger
-
-    @property
-    def journal_problem(self) -> OSError | None:
-        """Why `status.json` does not show the end of the run; None when it does."""
-        return self._journal.problem
 
     def stop(self, words: str) -> None:
         """End the run cleanly: what runs gets its grace period, then exit handlers run."""
@@ -156,9 +144,27 @@ class LocalRunner:
             attempt.kill()
         self._end_by(StopRequest(StopMode.TERMINATE, words))
 
+    def follow(self, document: Mapping[str, Any], flow: CompiledFlow | None) -> None:
+        """People have changed the document; `flow` is its new spec, None when that is the same."""
+        self._document = document
+        if flow is not None:
+            before, wanted = self.ledger, flow.policy.parallelism
+            if wanted is not None and wanted != self.flow.policy.parallelism:
+                most = self._executor.width
+                self.parallelism = wanted if most is None else min(wanted, most)
+            self.ledger, events = edit(self.flow, flow, self.ledger)
+            self.flow = self._journal.flow = flow
+            self._ready.clear()
+            if self._observer is not None:
+                self._observer(Plan(ledger=self.ledger, events=events), before)
+        self._wake()
+
     def _end_by(self, request: StopRequest) -> None:
         self._stop = request
         self._ready.clear()  # nothing starts before the next plan has heard of it
+        self._wake()
+
+    def _wake(self) -> None:
         self._news.set()
         self._hungry.set()
 
@@ -166,9 +172,10 @@ class LocalRunner:
         seen = Observations(
             attempts=self._attempts,
             changed=self._changed,
-            approvals=self._approvals,
-            stop=self._stop,
-            window=max(0, self._parallelism - len(self._live)) + AHEAD,
+            approvals={**self._questions.answers, **approvals_of(self._document)},
+            stop=self._stop or stop_of(self._document),
+            resume=resume_of(self._document),
+            window=max(0, self.parallelism - len(self._live)) + AHEAD,
             measured=self._measured,
             largest_batch=1,  # one process after the other is as cheap here as all at once
         )
@@ -176,9 +183,7 @@ class LocalRunner:
         return plan(self.flow, self.ledger, seen, self._clock())
 
     def _carry_out(self, decided: Plan) -> None:
-        for event in decided.events:
-            if event.reason == Reason.AWAITING_APPROVAL:
-                self._ask(event.step)
+        self._questions.follow(self.flow, self.ledger)
         self._ready.clear()  # the plan knows better by now
         for action in decided.actions:
             if isinstance(action, StartAttempt):
@@ -192,7 +197,7 @@ class LocalRunner:
 
     def _fill(self) -> None:
         """Start what is ready while there is room."""
-        while self._ready and len(self._live) < self._parallelism:
+        while self._ready and len(self._live) < self.parallelism:
             start = self._ready.popleft()
             if (start.step, start.number) not in self._live:
                 self._start(start)
@@ -202,16 +207,23 @@ class LocalRunner:
     def _start(self, start: StartAttempt) -> None:
         job = build_job(self.flow, start)
         name = self.flow.graph.names[start.step]
-        attempt = JobAttempt(name, start.number, job, self._around, created=self._clock())
+        attempt = self._executor.attempt(
+            name, start.number, job, self._around, created=self._clock()
+        )
         self._live[start.step, start.number] = attempt
-        self._show(start.step, replace(attempt.running, tasks=start.tasks))
-        self._spawn(self._follow(start, attempt))
+        running = replace(attempt.running, tasks=start.tasks)
+        asked = asked_for(job)
+        self._journal.began(name, running, asked)
+        self._show(start.step, running)
 
-    async def _follow(self, start: StartAttempt, attempt: JobAttempt) -> None:
-        outcome = await attempt.run()
-        del self._live[start.step, start.number]
-        self._show(start.step, replace(outcome, tasks=start.tasks))
-        self._fill()
+        async def follow() -> None:
+            outcome = replace(await attempt.run(), tasks=start.tasks)
+            del self._live[start.step, start.number]
+            self._journal.ended(name, outcome, asked, attempt.usage)
+            self._show(start.step, outcome)
+            self._fill()
+
+        self._spawn(follow())
 
     def _stop_attempt(self, attempt: Attempt) -> None:
         for (step, _), live in self._live.items():
@@ -228,26 +240,10 @@ class LocalRunner:
         self._changed.add(step)
         self._news.set()
 
-    def _ask(self, name: str) -> None:
-        record = self.ledger.steps[self.flow.graph.index[name]]
-
-        async def ask() -> None:
-            self._approvals[name] = await self._approver(name, record.message)
-            self._news.set()
-
-        self._questions[name] = self._spawn(ask())
-
-    def _withdraw_questions(self) -> None:
-        """Nobody needs an answer for a step that has timed out, or was stopped."""
-        for name in list(self._questions):
-            if self.ledger.steps[self.flow.graph.index[name]].phase.terminal:
-                self._questions.pop(name).cancel()
-
-    def _spawn(self, work: Awaitable[None]) -> asyncio.Task[None]:
+    def _spawn(self, work: Awaitable[None]) -> None:
         task = asyncio.ensure_future(work)
         self._tasks.add(task)
         task.add_done_callback(self._task_done)
-        return task
 
     def _task_done(self, task: asyncio.Task[None]) -> None:
         self._tasks.discard(task)
@@ -257,7 +253,6 @@ class LocalRunner:
 
     async def _wait(self, wake_at: Instant | None) -> None:
         """Until there is something to plan for."""
-        self._withdraw_questions()
         if not self._news.is_set():
             until = None if wake_at is None else wake_at - self._clock()
             await _set_within(self._news, until)
@@ -265,19 +260,20 @@ class LocalRunner:
             self._hungry.clear()
             await _set_within(self._hungry, max(GATHER, GATHER_COSTS * self._plan_cost))
         self._news.clear()
-        if self._error is not None:
-            raise self._error
+        error = self._error or self._questions.error
+        if error is not None:
+            raise error
 
     async def _end(self) -> None:
         for attempt in self._live.values():  # only when the run ends by an error
             attempt.kill()
-        for question in self._questions.values():
-            question.cancel()
         if self._patience is not None:
             self._patience.cancel()
-        if self._tasks:
-            await asyncio.wait(self._tasks)
+        waits = [*self._tasks, *self._questions.end()]
+        if waits:
+            await asyncio.wait(waits)
         self._journal.flush()
+        self._journal.export(self.ledger)
 
 
 async def _set_within(event: asyncio.Event, seconds: float | None) -> None:

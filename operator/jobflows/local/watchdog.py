@@ -14,6 +14,7 @@ from pathlib import Path
 from types import TracebackType
 
 from jobflows.local import guard
+from jobflows.local.lock import RunLock
 
 PATIENCE = 5.0
 """Seconds the guard may take to clean up after a run."""
@@ -25,8 +26,9 @@ SLOTS = 64 * 1024
 class Watchdog:
     """Tells the guard which process groups are alive; as a context it covers one run."""
 
-    def __init__(self, mark: str) -> None:
+    def __init__(self, mark: str, lock: RunLock) -> None:
         self._mark = mark
+        self._lock = lock
         self._guard: subprocess.Popen[bytes] | None = None
         self._table: mmap.mmap | None = None
         self._slots: dict[int, int] = {}
@@ -46,7 +48,7 @@ class Watchdog:
                 stdin=subprocess.PIPE,
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.DEVNULL,
-                pass_fds=[file.fileno()],
+                pass_fds=[file.fileno(), self._lock.descriptor],
                 cwd="/",
                 env={},
                 start_new_session=True,

@@ -12,10 +12,8 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from jobflows.engine import Reason
+from jobflows.manifests.labels import QUEUE
 from jobflows.manifests.records import Condition, ContainerStatus, JobRecord, PodRecord
-
-KUEUE_QUEUE = "kueue.x-k8s.io/queue-name"
-"""Label of a Job that queues in Kueue."""
 
 _PASSING = frozenset({"", "ContainerCreating", "PodInitializing"})
 _COUNTER = re.compile(r"\b(back-off) \d\w*", re.IGNORECASE)
@@ -49,6 +47,17 @@ def holdup(job: JobRecord, pods: Sequence[PodRecord]) -> Holdup | None:
     return None
 
 
+def is_smooth(pod: PodRecord) -> bool:
+    """Whether a pod is on its way, or runs, and there is nothing to say of it."""
+    if pod.metadata.deletionTimestamp is not None or pod.is_over:
+        return False
+    for status in _containers(pod):
+        if status.state.waiting is not None and status.state.waiting.reason not in _PASSING:
+            return False
+    scheduled = _condition(pod, "PodScheduled")
+    return scheduled is None or scheduled.status != "False"
+
+
 def starting(job: JobRecord, pods: Sequence[PodRecord]) -> Holdup | None:
     """The stage of an attempt that is on its way; None once a pod of it runs or has ended."""
     if not pods:
@@ -68,7 +77,7 @@ def starting(job: JobRecord, pods: Sequence[PodRecord]) -> Holdup | None:
 
 
 def _queue(job: JobRecord) -> str:
-    queue = job.metadata.labels.get(KUEUE_QUEUE)
+    queue = job.metadata.labels.get(QUEUE)
     if queue:
         return f"the Job is suspended: it waits in the Kueue queue {queue}"
     return "the Job is suspended (waits in a queue)"

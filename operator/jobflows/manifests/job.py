@@ -45,8 +45,13 @@ from jobflows.manifests.resources import (
 )
 
 
-def build_job(flow: CompiledFlow, start: StartAttempt) -> dict[str, Any]:
-    """Return the manifest of the attempt that a plan asks for."""
+def build_job(
+    flow: CompiledFlow, start: StartAttempt, *, shard: int | None = None
+) -> dict[str, Any]:
+    """Return the manifest of the attempt that a plan asks for.
+
+    `shard` is the bucket of the flow, which nobody knows who only renders it.
+    """
     compiled, tasks = flow.steps[start.step], start.tasks
     spec, template = compiled.spec, compiled.template
     job_spec: dict[str, Any] = dict(template.get("spec") or {})
@@ -58,6 +63,7 @@ def build_job(flow: CompiledFlow, start: StartAttempt) -> dict[str, Any]:
         **flow_labels(flow),
         labels.STEP: spec.name,
         labels.ATTEMPT: str(start.number),
+        **({} if shard is None else {labels.SHARD: str(shard)}),
     }
     maps = config_map_names(flow.name, flow.resources)
     filling = _Filling(
@@ -74,10 +80,11 @@ def build_job(flow: CompiledFlow, start: StartAttempt) -> dict[str, Any]:
     locks = labels.write_locks(compiled.locks)
     pod["metadata"] = {
         **pod_metadata,
-        "labels": {**(pod_metadata.get("labels") or {}), **pod_marks},
+        "labels": {**labels.without_ours(pod_metadata.get("labels")), **pod_marks},
     }
-    if locks:
-        pod["metadata"]["annotations"] = {**(pod_metadata.get("annotations") or {}), **locks}
+    if locks or pod_metadata.get("annotations"):
+        foreign = labels.without_ours(pod_metadata.get("annotations"))
+        pod["metadata"]["annotations"] = {**foreign, **locks}
     pod["spec"] = _pod_spec(pod.get("spec") or {}, filling)
     if start.resources != UNGROWN:
         pod["spec"] = grow_pod(pod["spec"], compiled.retry, start.resources, values)
@@ -90,7 +97,8 @@ def build_job(flow: CompiledFlow, start: StartAttempt) -> dict[str, Any]:
     _settle_failure_policy(flow, job_spec)
     metadata = substitute(template.get("metadata") or {}, values)
     own = substitute(spec.metadata.model_dump(), values)
-    annotations = {**(metadata.get("annotations") or {}), **own["annotations"], **locks}
+    foreign = {**(metadata.get("annotations") or {}), **own["annotations"]}
+    annotations = {**labels.without_ours(foreign), **locks}
     if tasks:
         annotations[labels.TASKS] = str(tasks)
     if start.items_per_task:
@@ -101,7 +109,10 @@ def build_job(flow: CompiledFlow, start: StartAttempt) -> dict[str, Any]:
         "metadata": {
             "name": labels.job_name(flow.name, spec.name, start.number),
             "namespace": flow.namespace,
-            "labels": {**(metadata.get("labels") or {}), **own["labels"], **marks},
+            "labels": {
+                **labels.without_ours({**(metadata.get("labels") or {}), **own["labels"]}),
+                **marks,
+            },
             **({"annotations": annotations} if annotations else {}),
             "ownerReferences": [owner_reference(flow)],
         },

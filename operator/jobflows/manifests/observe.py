@@ -41,7 +41,7 @@ def observe_attempt(
     """
     if job is None:
         return _without_job(number, pods)
-    pods = [pod for pod in pods if _belongs(pod, job)]
+    pods = [pod for pod in pods if is_pod_of(pod, job)]
     ref = AttemptRef(job.metadata.name, job.metadata.uid)
     created = parse_rfc3339(job.metadata.creationTimestamp)
     done = _done_pod(job, pods)
@@ -87,7 +87,7 @@ def _without_job(number: int, pods: Sequence[PodRecord]) -> Attempt | None:
     return None
 
 
-def _belongs(pod: PodRecord, job: JobRecord) -> bool:
+def is_pod_of(pod: PodRecord, job: JobRecord) -> bool:
     """Whether a pod is this Job's, and not of one that had its name before."""
     owner = pod.metadata.owner
     return owner is not None and owner.uid == job.metadata.uid

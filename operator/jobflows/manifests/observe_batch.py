@@ -2,7 +2,7 @@
 
 The Job counts its tasks itself, by index; its pods are not watched, which would cost five events a
 task. Only when it says that tasks have failed are the failed pods read, to learn why; and when it
-has pods of which none gets ready, some are read to see whether they ever will. The pods of a map
+has pods of which none is ready, some are read to see whether they ever will be. The pods of a map
 are read once they have succeeded, for what they have measured.
 """
 
@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 from math import ceil
 
 from jobflows.engine import Attempt, AttemptRef, AttemptState, Cause, Instant, Reason
-from jobflows.engine.indexes import EMPTY, IndexSet
+from jobflows.engine.indexes import EMPTY, MOST, IndexSet
 from jobflows.engine.observations import TaskFailure
 from jobflows.engine.times import parse_rfc3339
 from jobflows.manifests import labels
@@ -26,6 +26,9 @@ PATIENCE = 10.0
 
 LOOK_AGAIN = 30.0
 """Seconds between looks at pods that do not get ready."""
+
+SAMPLE = 20
+"""Pods that are looked at to see whether any of a Job can run; all of them share a template."""
 
 
 Kind = tuple[object, ...]
@@ -151,10 +154,21 @@ def read_outputs(job: JobRecord, asked: IndexSet, pods: Iterable[PodRecord]) -> 
 
 
 def stands_still(job: JobRecord) -> bool:
-    """Whether a Job has pods of which none has ever got ready."""
+    """Whether a Job has pods of which none is ready."""
     status = job.status
-    begun = status.ready or status.completedIndexes or status.failedIndexes
-    return status.active > 0 and not begun and job.metadata.deletionTimestamp is None
+    return status.active > 0 and not status.ready and job.metadata.deletionTimestamp is None
+
+
+def is_given_up(job: JobRecord, evidence: Mapping[int, Evidence]) -> bool:
+    """Whether it is known that the tasks of a Job that have not ended will never run."""
+    return len(evidence) > len(failed_positions(job))
+
+
+def _stuck_positions(job: JobRecord, evidence: Mapping[int, Evidence]) -> IndexSet:
+    """The positions of tasks that will never run, and that the Job does not count as failed."""
+    if not is_given_up(job, evidence):
+        return EMPTY
+    return IndexSet.of(evidence) - failed_positions(job)
 
 
 def next_look(job: JobRecord, now: Instant) -> Instant:
@@ -164,15 +178,22 @@ def next_look(job: JobRecord, now: Instant) -> Instant:
 
 
 def read_stuck(job: JobRecord, pods: Iterable[PodRecord]) -> dict[int, Evidence]:
-    """Why no task of a Job that stands still will ever run; empty when one may.
+    """Why no task that a Job that stands still has left will ever run; empty when one may.
 
-    All pods of a Job share a template, so what some say of image and configuration is true of all.
+    `pods` are a sample of those that wait. All share a template, so what some say of image and
+    configuration is true of all. Once tasks have run it may be a matter of nodes, of which one has
+    the image and another cannot get it: then each pod that is left has to say it for itself.
     """
     own = [pod for pod in pods if (owner := pod.metadata.owner) and owner.uid == job.metadata.uid]
     stuck = explain_stuck(own)
     if stuck is None:
         return {}
-    return dict.fromkeys(range(job.spec.completions or 0), Evidence(*stuck))
+    ended = failed_positions(job) | IndexSet.parse(job.status.completedIndexes or "")
+    alone = sum(explain_stuck([pod]) is not None for pod in own) if ended else SAMPLE
+    if alone < min(job.status.active, SAMPLE):
+        return {}
+    left = IndexSet.span(0, min(job.spec.completions or 0, MOST)) - ended
+    return dict.fromkeys(left, Evidence(*stuck))
 
 
 def observe_batch(
@@ -193,6 +214,7 @@ def observe_batch(
     if silent and state in (AttemptState.SUCCEEDED, AttemptState.FAILED):
         state, cause, reason, message = AttemptState.RUNNING, Cause.APPLICATION, "", ""
     members = list(tasks) if outputs else []
+    waits = stands_still(job) and not is_given_up(job, evidence)
     return Attempt(
         number=number,
         state=state,
@@ -206,7 +228,8 @@ def observe_batch(
         outputs={members[n]: said for n, said in (outputs or {}).items() if n < len(members)},
         items_per_task=items_per_task(job),
         failures=_failures(tasks, evidence),
-        recheck_at=next_look(job, now) if stands_still(job) and not evidence else None,
+        stuck=tasks.at(_stuck_positions(job, evidence)),
+        recheck_at=next_look(job, now) if waits else None,
     )
 
 

@@ -1,7 +1,10 @@
 """Just the fields of JobFlows, Jobs and pods that the operator reads.
 
 Everything else of an object is skipped while decoding; a Job of 4 KB becomes a record of a few
-hundred bytes in four microseconds. The informer keeps these, not the objects.
+hundred bytes in four microseconds. The informer keeps these, not the objects, and for as long as
+the objects are there: 50,000 Jobs and as many pods of flows that have ended. So of their labels,
+annotations and conditions, too, only those are kept that somebody asks for, and words that many of
+them say are kept once.
 """
 
 # Field names are the API's own, so that nothing has to be mapped.
@@ -9,9 +12,13 @@ hundred bytes in four microseconds. The informer keeps these, not the objects.
 
 from __future__ import annotations
 
+from collections.abc import Container, Iterable
+from sys import intern
 from typing import Any
 
 import msgspec
+
+from jobflows.manifests.marks import Annotations, Labels, settle
 
 
 class Owner(msgspec.Struct, frozen=True, gc=False):
@@ -20,8 +27,15 @@ class Owner(msgspec.Struct, frozen=True, gc=False):
     name: str = ""
     controller: bool = False
 
+    def __post_init__(self) -> None:
+        settle(self, "uid", intern(self.uid))
+        settle(self, "kind", intern(self.kind))
+        settle(self, "name", intern(self.name))
+
 
 class Meta(msgspec.Struct, frozen=True, gc=False):
+    """The metadata of a flow."""
+
     name: str
     uid: str
     resourceVersion: str
@@ -32,12 +46,31 @@ class Meta(msgspec.Struct, frozen=True, gc=False):
     deletionTimestamp: str | None = None
     labels: dict[str, str] = {}
     annotations: dict[str, str] = {}
+
+
+class OwnedMeta(msgspec.Struct, frozen=True, gc=False):
+    """The metadata of a Job or pod."""
+
+    name: str
+    uid: str
+    resourceVersion: str
+    namespace: str = ""
+    creationTimestamp: str = ""
+    deletionTimestamp: str | None = None
+    labels: Labels = Labels()
+    annotations: Annotations = Annotations()
     ownerReferences: tuple[Owner, ...] = ()
+
+    def __post_init__(self) -> None:
+        settle(self, "namespace", intern(self.namespace))
 
     @property
     def owner(self) -> Owner | None:
         """The controlling owner."""
-        return next((owner for owner in self.ownerReferences if owner.controller), None)
+        for owner in self.ownerReferences:
+            if owner.controller:
+                return owner
+        return None
 
 
 class Condition(msgspec.Struct, frozen=True, gc=False):
@@ -46,6 +79,16 @@ class Condition(msgspec.Struct, frozen=True, gc=False):
     reason: str = ""
     message: str = ""
     lastTransitionTime: str | None = None
+
+
+def _telling(conditions: Iterable[Condition], kinds: Container[str]) -> tuple[Condition, ...]:
+    """Those of these kinds."""
+    telling = tuple(condition for condition in conditions if condition.type in kinds)
+    for condition in telling:
+        settle(condition, "type", intern(condition.type))
+        settle(condition, "status", intern(condition.status))
+        settle(condition, "reason", intern(condition.reason))
+    return telling
 
 
 class FlowRecord(msgspec.Struct):
@@ -112,9 +155,20 @@ class JobStatus(msgspec.Struct, frozen=True, gc=False):
     failedIndexes: str | None = None
     conditions: tuple[Condition, ...] = ()
 
+    def __post_init__(self) -> None:
+        if self.conditions:
+            met = {condition.type for condition in self.conditions if condition.status == "True"}
+            telling = _telling(self.conditions, _OVER if "Complete" in met else _VERDICTS)
+            settle(self, "conditions", telling)
+
+
+_OVER = frozenset({"Complete", "Failed"})
+_VERDICTS = _OVER | {"SuccessCriteriaMet"}
+"""Conditions of Jobs that somebody asks for; the last one only where Complete is missing."""
+
 
 class JobRecord(msgspec.Struct, frozen=True, gc=False):
-    metadata: Meta
+    metadata: OwnedMeta
     spec: JobSpec = JobSpec()
     status: JobStatus = JobStatus()
 
@@ -137,7 +191,9 @@ class JobRecord(msgspec.Struct, frozen=True, gc=False):
     @property
     def is_over(self) -> bool:
         """Whether the Job controller is done with it."""
-        return any(self.condition(kind) is not None for kind in ("Complete", "Failed"))
+        return bool(self.status.conditions) and (
+            self.condition("Complete") is not None or self.condition("Failed") is not None
+        )
 
     def condition(self, kind: str) -> Condition | None:
         """The condition of that type, if it holds."""
@@ -176,6 +232,10 @@ class ContainerStatus(msgspec.Struct, frozen=True, gc=False):
     lastState: ContainerState = ContainerState()
 
 
+_TELLING = frozenset({"PodScheduled", "DisruptionTarget"})
+"""Conditions of pods that somebody asks for; three or four others come with each."""
+
+
 class PodStatus(msgspec.Struct, frozen=True, gc=False):
     phase: str = "Pending"
     reason: str = ""
@@ -184,6 +244,10 @@ class PodStatus(msgspec.Struct, frozen=True, gc=False):
     initContainerStatuses: tuple[ContainerStatus, ...] = ()
     containerStatuses: tuple[ContainerStatus, ...] = ()
 
+    def __post_init__(self) -> None:
+        if self.conditions:
+            settle(self, "conditions", _telling(self.conditions, _TELLING))
+
     @property
     def all_containers(self) -> tuple[ContainerStatus, ...]:
         """Those that run before the others first."""
@@ -191,7 +255,7 @@ class PodStatus(msgspec.Struct, frozen=True, gc=False):
 
 
 class PodRecord(msgspec.Struct, frozen=True, gc=False):
-    metadata: Meta
+    metadata: OwnedMeta
     status: PodStatus = PodStatus()
 
     @property

@@ -72,8 +72,8 @@ def _build(flow: CompiledFlow, kind: str, template: Mapping[str, Any]) -> dict[s
         "metadata": {
             "name": f"{flow.name}-{metadata['name']}",
             "namespace": flow.namespace,
-            "labels": {**(metadata.get("labels") or {}), **flow_labels(flow)},
-            "annotations": dict(metadata.get("annotations") or {}),
+            "labels": {**labels.without_ours(metadata.get("labels")), **flow_labels(flow)},
+            "annotations": labels.without_ours(metadata.get("annotations")),
             "ownerReferences": [owner_reference(flow)],
         },
         **rest,

@@ -3,7 +3,7 @@
 from decimal import Decimal
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from jobflows.api.durations import format_duration, parse_duration
@@ -36,7 +36,6 @@ def test_no_durations(text: object) -> None:
         parse_duration(text)
 
 
-@settings(deadline=None)
 @given(st.integers(0, 10**16))
 def test_a_duration_survives_its_text_to_the_nanosecond(nanoseconds: int) -> None:
     text = format_duration(nanoseconds / 10**9)

@@ -133,3 +133,8 @@ def test_a_keyword_does_not_load_cel(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "cel", None)
 
     assert Expression.parse("  always  ").evaluate({}, {}) is True
+
+
+def test_an_index_beyond_a_list_is_an_error_of_the_expression() -> None:
+    with pytest.raises(ExpressionError, match="index out of bounds"):
+        Expression.parse("[parameters.a][3] == 'x'").evaluate({}, {"a": "1"})

@@ -3,7 +3,7 @@
 from itertools import pairwise
 from typing import Any
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from jobflows.api import JobFlow
@@ -28,7 +28,6 @@ def shuffled(graph: list[list[int]], order: list[int]) -> dict[str, Any]:
     return flow(*steps)
 
 
-@settings(deadline=None)  # the first cycle loads networkx
 @given(graphs(), st.randoms(use_true_random=False))
 def test_a_graph_without_cycles_is_accepted_in_any_order(
     graph: list[list[int]], random: Any
@@ -39,7 +38,6 @@ def test_a_graph_without_cycles_is_accepted_in_any_order(
     assert validate(shuffled(graph, order)) == []
 
 
-@settings(deadline=None)  # the first cycle loads networkx
 @given(graphs(), st.randoms(use_true_random=False), st.data())
 def test_an_edge_back_is_named_as_a_cycle(
     graph: list[list[int]], random: Any, data: st.DataObject
@@ -63,7 +61,6 @@ def test_an_edge_back_is_named_as_a_cycle(
         assert int(parent[1:]) in graph[int(reader[1:])]
 
 
-@settings(deadline=None)  # the first cycle loads networkx
 @given(graphs(), st.data())
 def test_a_step_can_read_its_ancestors_and_nothing_else(
     graph: list[list[int]], data: st.DataObject

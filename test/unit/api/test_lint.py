@@ -10,6 +10,8 @@ from typer.testing import CliRunner
 from jobflows.cli.lint import lint
 from unit.api.flows import EXAMPLES
 
+MANUAL = next(path for path in EXAMPLES if path.stem == "manual")
+
 APP = typer.Typer()
 APP.command()(lint)
 
@@ -35,10 +37,18 @@ def run(*arguments: str, stdin: str | None = None) -> tuple[int, str, str]:
 
 
 def test_good_files_give_no_output_and_exit_zero() -> None:
-    code, out, notes = run(*map(str, EXAMPLES))
+    code, out, notes = run(str(MANUAL), str(MANUAL))
 
     assert (code, out) == (0, "")
-    assert notes == "3 flows checked, no problems\n"
+    assert notes == "2 flows checked, no problems\n"
+
+
+def test_zen_flows_examples_are_taken_with_warnings() -> None:
+    code, out, notes = run(*map(str, EXAMPLES))
+
+    assert code == 0
+    assert all(": warning: " in line for line in out.splitlines())
+    assert notes == "3 flows checked, no problems, 2 warnings\n"
 
 
 def test_each_problem_is_a_line_with_its_place_and_cure(tmp_path: Path) -> None:
@@ -107,11 +117,26 @@ def test_json() -> None:
         "path": "spec.steps[1].timeoutSecond",
         "message": "unknown field 'timeoutSecond'",
         "cure": "Did you mean timeoutSeconds?",
+        "severity": "error",
     }
 
 
+def test_a_warning_is_told_and_refuses_nothing() -> None:
+    text = BAD.replace("a, extract", "a").replace("      timeoutSecond: 3\n", "")
+
+    code, out, notes = run("-", stdin=text)
+
+    assert code == 0
+    assert out == (
+        "<stdin>:8:69: warning: spec.steps[0].template.spec.template.spec.containers[0].image: "
+        "'x' may be another program at each attempt. Write a tag other than latest, or a digest\n"
+    )
+    assert notes == "1 flow checked, no problems, 1 warning\n"
+    assert json.loads(run("-", "-o", "json", stdin=text)[1])[0]["severity"] == "warning"
+
+
 def test_json_without_problems_is_an_empty_list() -> None:
-    assert run(str(EXAMPLES[0]), "-o", "json")[:2] == (0, "[]\n")
+    assert run(str(MANUAL), "-o", "json")[:2] == (0, "[]\n")
 
 
 def test_documents_of_other_kinds_are_skipped_with_a_note() -> None:

@@ -43,7 +43,7 @@ def test_durations_become_seconds() -> None:
 
 def test_a_first_wait_above_the_default_maximum_lifts_the_cap() -> None:
     assert Backoff().cap == 3600.0
-    assert Backoff(duration=7200.0).cap == 7200.0
+    assert Backoff.model_validate({"duration": "2h"}).cap == 7200.0
 
 
 def test_null_means_absent() -> None:

@@ -3,7 +3,7 @@
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from jobflows.api.jsonpath import JSONPathError, compile_path, query, split_step_path
@@ -110,7 +110,6 @@ def test_an_unknown_name_is_an_error() -> None:
         substitute("{{ parameters.x }}", {})
 
 
-@settings(deadline=None)
 @given(st.text())
 def test_a_value_stays_one_string_whatever_is_in_it(value: str) -> None:
     tree = {"args": ["-c", "{{ parameters.x }}"], "image": "busybox"}

@@ -3,7 +3,7 @@
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from jobflows.chunking.cost_model import (
@@ -49,7 +49,6 @@ def test_an_unknown_cache_costs_nothing() -> None:
     assert estimate_cache_coherency_overhead(8, 1 << 30, CacheInfo(), ONE_NODE) == 1
 
 
-@settings(deadline=None)  # the machine may be busy
 @given(
     n_jobs=st.integers(1, 256),
     data=st.integers(0, 1 << 40),
@@ -64,7 +63,6 @@ def test_the_overhead_is_a_factor_and_bounded(
     assert 1 <= factor <= penalty * 2.0
 
 
-@settings(deadline=None)  # the machine may be busy
 @given(data=st.integers(0, 1 << 30), n_jobs=st.integers(1, 64))
 def test_one_more_worker_never_makes_it_better(data: int, n_jobs: int) -> None:
     assert _overhead(n_jobs, data, TWO_NODES) <= _overhead(n_jobs + 1, data, TWO_NODES) + 1e-9

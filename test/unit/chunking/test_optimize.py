@@ -90,7 +90,7 @@ def test_a_sample_goes_on_until_the_mean_is_sure() -> None:
     result = optimize(
         lambda _: time.sleep(next(times)),
         range(500),
-        sample_size=2,
+        sample_size=10,
         max_sample_time=10,
         confidence_level=0.99,
     )

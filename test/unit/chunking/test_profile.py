@@ -45,7 +45,7 @@ JOBFLOW DIAGNOSTIC PROFILE
   Max workers \\(CPU limit\\):  \\d+
   Max workers \\(RAM limit\\):  .+
   Optimal chunksize:        \\d+
-  Target chunk duration:    2.0ms
+  Target chunk duration:    10.0ms
 
 \\[4\\] PERFORMANCE PREDICTION
 -{70}

@@ -1,6 +1,7 @@
 """The result log: what is in it comes back, whatever happened to the file or to its writer."""
 
 import errno
+import math
 import os
 import resource
 import signal
@@ -15,6 +16,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+import jobflows.chunking.checkpoint.log as log_module
 from jobflows.chunking.checkpoint import OtherResultsError, ResultLog, ResultLogError
 
 KEY = {"function": "pkg.double", "code": "#1", "items": "#2"}
@@ -87,9 +89,7 @@ def test_cut_at_any_byte_it_keeps_what_is_whole(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == [tmp_path / "log"]  # a cut is no damage
 
 
-@settings(
-    max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(max_examples=100, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(place=st.integers(0, 400), flipped=st.integers(1, 255))
 def test_any_flipped_byte_is_found(tmp_path: Path, place: int, flipped: int) -> None:
     with tempfile.TemporaryDirectory(dir=tmp_path) as folder:
@@ -233,7 +233,10 @@ def test_a_killed_writer_loses_nothing_that_was_flushed(tmp_path: Path) -> None:
             assert all(value == "x" * (index % 5000) for index, value in log.done.items())
 
 
-def test_a_full_disk_ends_the_log_and_keeps_what_is_durable(tmp_path: Path) -> None:
+def test_a_full_disk_ends_the_log_and_keeps_what_is_durable(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(log_module, "WRITE_SECONDS", math.inf)
     path = tmp_path / "log"
     with ResultLog.open(path, KEY) as log:
         log.append(0, "kept")
@@ -264,14 +267,17 @@ def test_a_full_disk_ends_the_log_and_keeps_what_is_durable(tmp_path: Path) -> N
         assert len(log.done) == 4
 
 
-def test_a_tick_never_raises_and_the_next_append_does(tmp_path: Path) -> None:
+def test_a_tick_never_raises_and_the_next_append_does(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(log_module, "WRITE_SECONDS", math.inf)
     path = tmp_path / "log"
     log = ResultLog.open(path, KEY)
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (path.stat().st_size, hard))
     try:
         log.append(0, "gathered")
-        log._written_at = 0.0  # as if a while ago
+        monkeypatch.setattr(log_module, "WRITE_SECONDS", 0.0)
         log.tick()
         assert log.error is not None
         with pytest.raises(ResultLogError, match="cannot be written"):

@@ -8,7 +8,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from contextlib import closing
 from typing import Any
 
@@ -113,6 +113,17 @@ def test_work_that_pays_goes_to_processes_and_small_work_stays() -> None:
     assert large.report.predicted_seconds is not None
 
 
+def test_a_first_call_that_loads_something_does_not_start_workers() -> None:
+    cold = [5_000]  # a quarter of a millisecond, of which 200 would be worth a fork
+
+    def warming(count: int) -> int:
+        return spin(cold.pop() if cold else count)
+
+    small = MapRun(warming, [1] * 200, Options(workers=2))
+    small.results()
+    assert small.report.executor == "serial"
+
+
 def test_a_core_that_others_have_makes_no_item_long() -> None:
     def takes_30_ms(number: int) -> int:
         until = time.thread_time() + 0.03
@@ -144,14 +155,27 @@ def test_items_that_wait_go_to_threads() -> None:
     assert run.report.workers > 8
 
 
-def test_items_that_wait_go_to_a_crowd_where_the_caller_must_be_safe() -> None:
+@pytest.mark.parametrize("seconds", [0.002, 0.0003])
+def test_items_that_wait_go_to_a_crowd_where_the_caller_must_be_safe(seconds: float) -> None:
     def wait(number: int) -> int:
-        time.sleep(0.002)
+        time.sleep(seconds)
         return os.getpid()
 
-    run = MapRun(wait, range(300), Options(isolate=True, start_method="fork"))
+    # Enough of them that there are some left when it shows, on a machine that is busy, too.
+    run = MapRun(wait, range(5000), Options(isolate=True, start_method="fork"))
     assert os.getpid() not in run.results()
     assert run.report.executor == "thread"
+
+
+def test_items_that_follow_from_results_come_one_by_one() -> None:
+    done = [threading.Event() for _ in range(50)]
+
+    def items() -> Iterator[int]:
+        for number, before in enumerate([None, *done[:-1]]):
+            assert before is None or before.wait(10)
+            yield number
+
+    assert run(lambda number: done[number].set(), items(), executor="thread") == [None] * 50
 
 
 def test_beside_other_threads_processes_are_not_forked() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import os
+import sys
 from collections.abc import Iterator
 from typing import Any
 
@@ -24,6 +25,15 @@ def test_results_come_in_the_order_of_the_items_or_of_their_end(executor: Any) -
     assert sorted(found) == list(range(300))
 
 
+@pytest.fixture
+def _threads_take_turns_often() -> Iterator[None]:
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    yield
+    sys.setswitchinterval(before)
+
+
+@pytest.mark.usefixtures("_threads_take_turns_often")
 @pytest.mark.parametrize("executor", EXECUTORS)
 def test_an_endless_input_is_read_no_further_than_the_buffer(executor: Any) -> None:
     read = 0

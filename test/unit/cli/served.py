@@ -33,6 +33,8 @@ class Served:
         self.config = folder / "config"
         self.logs: dict[str, bytes] = {}
         self.refuse: Callable[[Request], tuple[int, Object] | None] = lambda _: None
+        self.bearer = ""
+        """The token of the request that is answered."""
         self.server: ApiServer
         self._loop = asyncio.new_event_loop()
         self._up = threading.Event()
@@ -97,6 +99,7 @@ class Served:
         request = Request(
             call.method, call.path, dict(call.query), await call.read() or None, content
         )
+        self.bearer = call.headers.get("Authorization", "").removeprefix("Bearer ")
         refused = self.refuse(request)
         if refused is not None:
             return web.json_response(refused[1], status=refused[0])

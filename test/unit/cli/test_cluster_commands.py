@@ -14,6 +14,7 @@ import yaml
 from typer.testing import CliRunner, Result
 
 from cluster_suite.flows import flow, manual, step
+from jobflows.api.model import CREATED_BY
 from jobflows.cli.main import app
 from jobflows.manifests import labels
 from unit.cli.served import Served
@@ -184,6 +185,22 @@ def test_a_flow_that_nobody_has_taken_up_says_so(served: Served) -> None:
     served.create("jobflows", flow("f", step("a")))
     assert "no operator has taken this flow up" in jobflow("explain", "f").stdout
     assert "not taken up by an operator yet" in jobflow("status", "f").stdout
+
+
+def test_flows_are_listed_by_label_and_user(served: Served) -> None:
+    marks = {"labels": {"team": "ocean"}, "annotations": {CREATED_BY: "ada"}}
+    for name, metadata in (("b", marks), ("a", {})):
+        made = flow(name, step("a"))
+        made["metadata"] |= metadata
+        add(served, made)
+
+    def listed(*options: str) -> list[str]:
+        items = json.loads(jobflow("list", "-o", "json", *options).stdout)["items"]
+        return [item["metadata"]["name"] for item in items]
+
+    assert listed() == ["a", "b"]
+    assert listed("-l", "team=ocean") == listed("--user", "ada", "-A") == ["b"]
+    assert listed("-l", "team=ocean", "-l", "x=y") == listed("-u", "bo") == []
 
 
 def test_list_and_status(served: Served) -> None:

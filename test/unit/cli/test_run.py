@@ -13,8 +13,8 @@ from unit.local.local_runs import container, document, step
 
 
 @pytest.fixture(autouse=True)
-def _state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+def _home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("JOBFLOW_HOME", str(tmp_path / "home"))
 
 
 def write(tmp_path: Path, *steps: dict[str, Any], **spec: Any) -> str:
@@ -38,7 +38,7 @@ def test_success_ends_with_a_table_and_zero(tmp_path: Path) -> None:
         ["a", "Succeeded", "1"],
         ["b", "Succeeded", "1"],
     ]
-    assert lines[3].startswith(f"Succeeded  (logs: {tmp_path}/state/jobflow/runs/flow-")
+    assert lines[3] == f"Succeeded  (logs: {tmp_path}/home/runs/flow-1)"
     assert [line.split("] ")[1] for line in result.stderr.splitlines()] == [
         "a: started",
         "a: succeeded",
@@ -58,6 +58,7 @@ def test_failure_ends_with_the_log_and_one(tmp_path: Path) -> None:
         f"  (logs: {tmp_path / 'w'})"
     )
     assert "c: skipped: a step above it did not succeed" in result.stderr
+    assert result.stderr.endswith("`jobflow resume flow-1` runs again what did not succeed\n")
 
 
 def test_nothing_is_coloured_without_a_terminal(tmp_path: Path) -> None:
@@ -101,6 +102,9 @@ def test_problems_are_shown_with_their_lines_and_nothing_runs(tmp_path: Path) ->
         (["--param", "hunter2"], "--param needs NAME=VALUE"),
         (["--approve", "b"], "--approve b: the flow has no such Manual step, it has ask"),
         (["--executor", "sequential", "--parallelism", "2"], "runs one step at a time"),
+        (["--executor", "podman"], "there is no executor podman: containers run as processes here"),
+        (["--executor", "slurm"], "there is no executor slurm; there are process, sequential"),
+        (["--resume"], "--resume needs --name"),
         (["--parallelism", "0"], "Invalid value for '--parallelism'"),
     ],
 )
@@ -166,12 +170,6 @@ def test_without_a_terminal_a_manual_step_is_rejected_and_says_how(tmp_path: Pat
     assert "approve with --approve ask" in result.stdout
     assert jobflow("run", flow, "--approve", "ask").exit_code == 0
     assert jobflow("run", flow, "--approve", "all").exit_code == 0
-
-
-def test_a_suspended_flow_runs_and_says_so(tmp_path: Path) -> None:
-    result = jobflow("run", write(tmp_path, step("a"), suspend=True))
-    assert result.exit_code == 0
-    assert "spec.suspend is not applied" in result.stderr
 
 
 def test_version_and_help() -> None:

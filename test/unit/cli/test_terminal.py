@@ -23,20 +23,29 @@ def on_a_terminal(
     tmp_path: Path, flow: dict[str, object], *answers: tuple[str, str]
 ) -> tuple[int, str]:
     """Run a flow on a terminal of its own; each answer is typed when its question is seen."""
+    code, seen = drawn(tmp_path, flow, *answers)
+    return code, re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", seen)
+
+
+def drawn(
+    tmp_path: Path, flow: dict[str, object], *answers: tuple[str, str], **environment: str
+) -> tuple[int, str]:
+    """The same, with all that the terminal is told."""
     file = tmp_path / "flow.yaml"
     file.write_text(yaml.safe_dump(flow))
     terminal, theirs = pty.openpty()
     program = "from jobflows.cli.main import app; app()"
     process = subprocess.Popen(
         [sys.executable, "-c", program, "run", str(file), "--workdir", str(tmp_path / "w")],
-        env={**os.environ, "PYTHONPATH": str(ROOT / "operator"), "TERM": "xterm", "COLUMNS": "100"},
+        env={**os.environ, "PYTHONPATH": str(ROOT / "operator"), "TERM": "xterm", "COLUMNS": "100"}
+        | environment,
         stdin=theirs,
         stdout=theirs,
         stderr=theirs,
         start_new_session=True,
     )
     os.close(theirs)
-    seen, waiting, end = "", list(answers), time.monotonic() + 15
+    seen, waiting, end = "", list(answers), time.monotonic() + 120
     while time.monotonic() < end:
         if not select.select([terminal], [], [], 0.1)[0]:
             continue
@@ -52,7 +61,18 @@ def on_a_terminal(
             else:
                 os.write(terminal, answer.encode())
     os.close(terminal)
-    return process.wait(10), re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", seen)
+    return process.wait(60), seen
+
+
+@pytest.mark.parametrize(("environment", "coloured"), [({}, True), ({"NO_COLOR": "1"}, False)])
+def test_colours_are_left_out_where_nobody_wants_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, environment: dict[str, str], coloured: bool
+) -> None:
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    code, seen = drawn(tmp_path, document(step("a", "exit 1")), **environment)
+    assert code == 1
+    assert "Failed" in seen
+    assert bool(re.search(r"\x1b\[(\d+;)*3\dm", seen)) is coloured
 
 
 def test_the_live_table_shows_what_runs(tmp_path: Path) -> None:

@@ -65,6 +65,24 @@ def test_bodies_are_sent_as_json_and_bytes_as_they_are() -> None:
     }
 
 
+def test_an_object_is_made_when_its_turn_has_come() -> None:
+    transport = ScriptedTransport(OK, OK)
+    made: list[float] = []
+
+    async def scenario() -> None:
+        def body() -> dict[str, str]:
+            made.append(asyncio.get_running_loop().time())
+            return {"kind": "Job"}
+
+        calls = client(transport, Limiter(qps=0.1, burst=1))
+        began = asyncio.get_running_loop().time()
+        await asyncio.gather(*(calls.create(JOBS, "default", body) for _ in range(2)))
+        assert [round(at - began, 3) for at in made] == [0.0, 10.0]
+
+    on_virtual_time(scenario)
+    assert [request.body for request in transport.requests] == [b'{"kind":"Job"}'] * 2
+
+
 def test_all_pages_are_read_by_their_continue_tokens() -> None:
     transport = ScriptedTransport(page(5, obj("a", 1), more="t"), page(5, obj("b", 2)))
 

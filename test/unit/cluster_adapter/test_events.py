@@ -171,3 +171,21 @@ def test_closing_waits_a_while_for_a_stuck_server_and_then_gives_up() -> None:
     stats = record(transport, tell)
     assert len(transport.requests) == 1
     assert stats.dropped == 2
+
+
+def test_an_abandoned_recorder_leaves_nothing_behind() -> None:
+    transport = ScriptedTransport()
+    transport.seconds = 1e6
+
+    async def tell(recorder: EventRecorder) -> None:
+        recorder.record(FLOW, "A", "a")
+        recorder.record(FLOW, "B", "b")
+        await asyncio.sleep(1)
+        recorder.abandon()
+        recorder.record(FLOW, "C", "c")
+        await asyncio.sleep(0)
+        assert asyncio.all_tasks() == {asyncio.current_task()}
+
+    stats = record(transport, tell)
+    assert len(transport.requests) == 1
+    assert stats.dropped == 1

@@ -243,3 +243,13 @@ def test_unusable_certificates_are_login_errors_that_say_which(tmp_path: Path) -
     with pytest.raises(LoginError, match=r"client certificate .*junk\.pem"):
         tls_context(Connection(server=server, cert_file=str(junk), key_file=str(junk)))
     assert tls_context(Connection(server="http://k8s")) is None
+
+
+def test_a_token_needs_no_place_to_write_to(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "read-only"))
+    assert tls_context(Connection(server="https://k8s", token="secret")) is not None
+    data = Connection(server="https://k8s", cert_data=b"junk", key_data=b"junk")
+    with pytest.raises(LoginError, match="read-only"):
+        tls_context(data)

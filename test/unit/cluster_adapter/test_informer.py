@@ -57,6 +57,21 @@ def test_a_cut_stream_resumes_at_the_last_version_without_a_list() -> None:
     assert transport.kinds == ["list", "watch@7", "watch@8"]
 
 
+def test_one_that_relists_takes_up_no_cut_stream() -> None:
+    transport = ScriptedTransport(
+        page(7, obj("a", 3)), page(9, obj("b", 9)), watches=[[LOST], [60.0]]
+    )
+    _, changes = follow(transport, relists=True)
+    assert changes == ["+a@3", "+b@9", "-a@3"]
+    assert transport.kinds == ["list", "watch@7", "list", "watch@9"]
+
+
+def test_the_pause_after_trouble_is_bounded() -> None:
+    transport = ScriptedTransport(page(7), watches=[[LOST]] * 40)
+    follow(transport, 60, longest_pause=0.5)
+    assert transport.kinds.count("watch@7") > 40
+
+
 def test_an_orderly_end_resumes_at_once() -> None:
     transport = ScriptedTransport(page(7), watches=[[bookmark(9)], [60.0]])
     follow(transport)

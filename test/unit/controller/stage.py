@@ -17,12 +17,14 @@ import msgspec
 from prometheus_client import CollectorRegistry
 
 from jobflows.api.resume import RESUME_ANNOTATION
+from jobflows.cluster.clock import Clock
 from jobflows.cluster.transport import MERGE_PATCH, Request, Response
 from jobflows.controller.metrics import Metrics
 from jobflows.controller.operator import Operator
 from jobflows.controller.settings import Settings
 from jobflows.manifests import labels
 from model import ApiServer, kind_of, simulate
+from model.rights import of_the_operator
 from model.storage import Change
 from unit.controller.process import Errors, Gate, Life, Mortal
 
@@ -41,6 +43,8 @@ class Stage:
         self.seed = seed
         self.settings = Settings(**{"metrics_address": ":0", "identity": "test"} | settings)
         self.user = server.transport("user")
+        self.clock: Clock = server.clock
+        """The operator's own."""
         self.registry = CollectorRegistry()
         self.jobs_made: Counter[tuple[str, str, int]] = Counter()
         self.pods_run: Counter[tuple[str, str, int]] = Counter()
@@ -61,6 +65,11 @@ class Stage:
         return self._life.operator
 
     @property
+    def operators(self) -> list[Operator]:
+        """Those at work: the one."""
+        return [self.operator]
+
+    @property
     def life(self) -> Life:
         assert self._life is not None
         return self._life
@@ -68,12 +77,12 @@ class Stage:
     def start(self) -> Life:
         """Start an operator, as a new process would."""
         self.registry = CollectorRegistry()
-        line = Mortal(self.server.transport("operator"), self._at_gate)
+        line = Mortal(self.server.transport("operator", of_the_operator()), self._at_gate)
         operator = Operator(
             line,
             settings=self.settings,
             metrics=Metrics(self.registry),
-            clock=self.server.clock,
+            clock=self.clock,
             rng=random.Random(self.seed + len(self._past)),
         )
         self._life = Life(operator, line, asyncio.create_task(operator.run()))

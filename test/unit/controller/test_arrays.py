@@ -74,7 +74,7 @@ def test_pods_of_arrays_are_not_watched() -> None:
     async def scenario(stage: Stage) -> None:
         await stage.apply(flow("f", step("a", pod=runs("5s"), **array(20))))
         await stage.until(lambda: len(stage.pods()) == 20)
-        assert len(stage.operator.pods) == 0
+        assert len(stage.operator.views.pods) == 0
 
     play(scenario)
 

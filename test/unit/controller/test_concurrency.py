@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from cluster_suite.flows import flow, runs, sim, step
-from unit.controller.stage import Object, Stage, play
+from jobflows.engine.stopping import STOP_ANNOTATION
+from unit.controller.stage import FLOWS, Object, Stage, play
 
 
 def grouped(name: str, policy: str, pod: Object) -> Object:
@@ -53,6 +54,29 @@ def test_replace_stops_the_older_flow() -> None:
         assert (stage.phase("a"), stage.phase("b")) == ("Failed", "Succeeded")
         assert stage.status("a")["reason"] == "Replaced"
         await stage.until(lambda: stage.job("a-a-1") is None, seconds=10)
+
+    play(scenario)
+
+
+@pytest.mark.parametrize("restart", [False, True])
+@pytest.mark.parametrize("policy", ["Forbid", "Replace"])
+def test_the_next_flow_waits_until_nothing_of_the_one_before_runs(
+    policy: str, restart: bool
+) -> None:
+    async def scenario(stage: Stage) -> None:
+        stage.server.latency = 1.0  # it takes a while until the Job is deleted
+        await stage.apply(grouped("a", policy, sim("never")))
+        await stage.until(lambda: bool(stage.pods_run))
+        await asyncio.sleep(1.5)
+        await stage.apply(grouped("b", policy, runs("1s")))
+        if policy == "Forbid":
+            stop = {"metadata": {"annotations": {STOP_ANNOTATION: "stop"}}}
+            await stage.call("PATCH", f"{FLOWS}/a", stop)
+        if restart:
+            await stage.until(lambda: stage.phase("a") == "Failed")
+            await stage.restart()
+        await stage.ended("a", "b", seconds=30)
+        assert dict(stage.starts)["b-a-1"] >= stage.ends["a-a-1"]
 
     play(scenario)
 

@@ -41,7 +41,7 @@ def test_a_step_removed_while_its_job_is_being_created_is_stopped() -> None:
         stage.server.latency = 1.0
         b = step("b", pod=runs("20s"))
         await stage.apply(flow("f", step("a", pod=sim("never")), b))
-        await stage.until(lambda: len(stage.operator._effects._starts) > 0)
+        await stage.until(lambda: len(stage.operator._starting._starts) > 0)
         await stage.edit("f", steps=[b])
         await stage.ended("f")
         await stage.until(lambda: stage.job("f-a-1") is None, seconds=10)

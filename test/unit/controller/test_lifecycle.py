@@ -92,7 +92,7 @@ def test_a_finished_flow_keeps_nothing_compiled_in_memory() -> None:
         await asyncio.sleep(10)
         for state in stage.operator.world.flows.values():
             assert (state.flow, state.ledger) == (None, None)
-        assert len(stage.operator.reconciler.cache) == 0
+        assert len(stage.operator.reconciler.compiler) == 0
         lists = stage.server.writes()
         await stage.call("PATCH", f"{FLOWS}/f", {"metadata": {"annotations": {"a": "b"}}})
         await asyncio.sleep(60)
@@ -110,7 +110,7 @@ def test_a_finished_flow_costs_a_restarted_operator_no_write() -> None:
         await stage.restart()
         await asyncio.sleep(3600)
         assert stage.server.writes() == before
-        assert len(stage.operator.reconciler.cache) == 0
+        assert len(stage.operator.reconciler.compiler) == 0
         assert stage.gauge("zen_flow_jobflows", phase="Succeeded") == 5
         assert stage.gauge("zen_flow_steps", phase="Succeeded") == 20
 

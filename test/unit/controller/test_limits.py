@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-import random
 
 import pytest
 
 from cluster_suite.flows import Object, flow, retry, runs, sim, step
-from model import Fault, RandomFaults, Rules
+from model import Fault, Rules
 from model.storage import Change
 from unit.controller.alive import Alive
 from unit.controller.stage import JOBS, Stage, play
-from unit.controller.test_random_faults import SEEDS, ForOperator
 from unit.controller.test_refusals import Refusing
 
 
@@ -194,55 +192,6 @@ def test_slots_come_back_whatever_becomes_of_an_attempt() -> None:
         assert alive.peak == 2
 
     play(scenario, max_concurrent_jobs=2)
-
-
-@pytest.mark.parametrize("seed", SEEDS)
-def test_no_limit_is_ever_exceeded_on_a_bad_network_with_crashes_and_edits(seed: int) -> None:
-    rng = random.Random(seed)
-    faults = ForOperator(RandomFaults(random.Random(seed), rate=rng.choice((0.0, 0.05, 0.15))))
-    limit, own = rng.randint(1, 5), rng.randint(1, 3)
-
-    async def scenario(stage: Stage) -> None:
-        alive = Alive(stage)
-        stage.server.latency = rng.choice((0.002, 0.02, 0.3))
-        stage.server.watch_lag = rng.choice((0.004, 0.3, 1.0))
-        stage.server.faults = faults
-        names = [f"f{i}" for i in range(rng.randint(2, 5))]
-        for name in names:
-            await stage.apply(_random_flow(name, rng, own))
-        for _ in range(rng.randint(0, 3)):
-            await asyncio.sleep(rng.uniform(0, 15))
-            if rng.random() < 0.5:
-                await stage.restart()
-        doomed = rng.choice(names)
-        if rng.random() < 0.5:
-            await stage.delete(doomed)
-        faults.over = True
-        await stage.ended(*(name for name in names if stage.flow(name)), seconds=2000)
-        await asyncio.sleep(200)
-        assert alive.peak <= limit
-        assert max(alive.peaks.values()) <= own
-        assert not alive.breaches
-        assert not list(alive.now())
-        assert stage.gauge("zen_flow_concurrent_jobs") == 0
-        assert stage.gauge("zen_flow_jobflows_waiting") == 0
-
-    play(scenario, seed=seed, max_concurrent_jobs=limit)
-
-
-def _random_flow(name: str, rng: random.Random, parallelism: int) -> Object:
-    steps = []
-    for i in range(rng.randint(1, 8)):
-        pod = sim("fail", only_pods="-1-[a-z0-9]{5}$") if rng.random() < 0.2 else None
-        fields: Object = {"retryPolicy": retry(2, "1s")}
-        if rng.random() < 0.5:
-            locks = rng.sample(("x", "y", "z"), rng.randint(1, 2))
-            fields["locks"] = [{"name": n, "limit": 2 if n == "z" else 1} for n in locks]
-        lasts = runs(f"{rng.choice((0, 500, 4000))}ms")
-        before = [f"s{rng.randrange(i)}"] if i and rng.random() < 0.3 else []
-        steps.append(step(f"s{i}", *before, pod=pod or lasts, **fields))
-    policy = {"parallelism": parallelism, "priority": rng.randint(-1, 1), "backoffLimit": 100}
-    return flow(name, *steps, executionPolicy=policy)
 
 
 def test_a_step_that_is_refused_costs_neither_its_flow_nor_others_their_turn() -> None:

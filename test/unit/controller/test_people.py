@@ -88,7 +88,7 @@ def test_a_finished_flow_is_deleted_when_its_ttl_is_over() -> None:
         assert stage.server.clock.now() - ended > 99
         await stage.until(lambda: not stage.jobs() and not stage.pods(), seconds=5)
         assert not stage.operator.world.flows
-        assert len(stage.operator.reconciler.cache) == 0
+        assert len(stage.operator.reconciler.compiler) == 0
 
     play(scenario)
 
@@ -134,7 +134,7 @@ def test_a_flow_deleted_while_it_starts_leaves_nothing_behind() -> None:
         assert not stage.jobs()
         assert not stage.pods()
         assert not stage.operator.world.flows
-        assert len(stage.operator.reconciler.cache) == 0
+        assert len(stage.operator.reconciler.compiler) == 0
         assert len(stage.operator.queue) == 0
 
     play(scenario)

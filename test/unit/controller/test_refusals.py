@@ -11,7 +11,8 @@ import msgspec
 import pytest
 
 from cluster_suite.flows import chain, fan, flow, job, retry, runs, sim, step
-from jobflows.cluster.transport import Request, Response
+from jobflows.cluster.transport import Request, Response, TransportError
+from model import Fault, Rules
 from unit.controller.stage import JOBS, Object, Stage, play
 
 SLOW = ["example.com/slow"]
@@ -185,6 +186,77 @@ def test_a_job_of_an_earlier_flow_of_that_name_is_waited_for() -> None:
     play(scenario)
 
 
+A_B, A = flow("a-b", step("c", pod=runs("5s"))), flow("a", step("b-c", pod=runs("5s")))
+SPARE = re.compile(r"a-b-c-1-[0-9a-f]{20}")
+
+
+def test_two_flows_whose_steps_come_to_one_name_both_run() -> None:
+    async def scenario(stage: Stage) -> None:
+        await stage.apply(A_B, A)
+        await stage.ended("a-b", "a")
+        assert {stage.phase("a-b"), stage.phase("a")} == {"Succeeded"}
+        plain, spare = sorted(stage.jobs())
+        assert plain == "a-b-c-1"
+        assert SPARE.fullmatch(spare)
+        stage.once_each("a-b", "c")
+        stage.once_each("a", "b-c")
+        refs = {stage.step("a-b", "c")["jobRef"]["name"], stage.step("a", "b-c")["jobRef"]["name"]}
+        assert refs == {plain, spare}
+
+    for seed in range(3):
+        play(scenario, seed=seed)
+
+
+def test_a_spare_name_is_found_again_after_a_crash() -> None:
+    async def scenario(stage: Stage) -> None:
+        def gate(request: Request) -> Response | None:
+            line = stage.life.line
+            if request.path == JOBS and SPARE.search(str(request.body)):
+                line.last_words = (line.calls, "after")
+            return None
+
+        await stage.apply(A_B)
+        await stage.until(lambda: stage.job("a-b-c-1") is not None)
+        stage.gate = gate
+        await stage.apply(A)
+        await stage.life.line.died.wait()
+        stage.gate = lambda request: None
+        await stage.restart()
+        await stage.ended("a-b", "a")
+        assert {stage.phase("a-b"), stage.phase("a")} == {"Succeeded"}
+        stage.once_each("a-b", "c")
+        stage.once_each("a", "b-c")
+
+    play(scenario)
+
+
+def test_an_attempt_keeps_its_spare_name_while_nobody_knows_what_became_of_it() -> None:
+    """Else it would be made twice, if the other flow goes away in the meantime."""
+
+    async def scenario(stage: Stage) -> None:
+        lost = 0
+
+        def gate(request: Request) -> Response | None:
+            nonlocal lost
+            if request.path == JOBS and SPARE.search(str(request.body)) and lost < 5:
+                lost += 1
+                raise TransportError("no answer")
+            return None
+
+        await stage.apply(A_B)
+        await stage.ended("a-b")
+        stage.gate = gate
+        await stage.apply(A)
+        await stage.until(lambda: lost == 5)
+        await stage.delete("a-b")
+        await stage.until(lambda: "a-b-c-1" not in stage.jobs())
+        await stage.ended("a")
+        assert SPARE.fullmatch(stage.step("a", "b-c")["jobRef"]["name"])
+        stage.once_each("a", "b-c")
+
+    play(scenario)
+
+
 def test_a_copy_of_a_job_with_all_its_labels_is_nobodys_attempt() -> None:
     async def scenario(stage: Stage) -> None:
         await stage.apply(flow("f", step("a", pod=runs("10s"))))
@@ -239,5 +311,19 @@ def test_scenario_16_what_is_no_amount_fails_the_step_at_once_and_says_why() -> 
         assert (work["phase"], work["reason"]) == ("Failed", "JobRejected")
         assert "quantities must match" in work["message"]
         assert refusing.times == 1
+
+    play(scenario)
+
+
+def test_a_deletion_that_conflicts_is_tried_again() -> None:
+    """Nothing else is to happen to a flow whose time to live is over, and would have it seen."""
+
+    async def scenario(stage: Stage) -> None:
+        stage.server.faults = Rules().on(
+            Fault(status=409), verb="delete", resource="jobflows", nth=[1]
+        )
+        await stage.apply(flow("f", step("a"), executionPolicy={"ttlSecondsAfterFinished": 10}))
+        await stage.ended("f")
+        await stage.until(lambda: stage.flow("f") is None, seconds=60)
 
     play(scenario)

@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+from hypothesis import given
+from hypothesis import strategies as st
+
 from engine.flows import flow, step
 from jobflows.controller.sightings import Sightings
 from jobflows.engine import Attempt, AttemptRef, AttemptState
+from jobflows.manifests import labels
+from jobflows.manifests.records import PodRecord
 from unit.controller.objects import condition, job_record, pod_record
 
 NOW = 1_767_225_700.0  # a minute and a half after the objects were born
@@ -56,6 +63,7 @@ def test_a_request_stands_for_its_job_until_that_is_seen() -> None:
     assert seen.starting == 1
     assert states(seen) == [(1, "Starting")]
     assert seen.saw_job("a", 1, job_record(), NOW)
+    assert seen.starting == 0  # its answer will be no news
     assert states(seen) == [(1, "Running")]
     assert not seen.settle("a", 1, NOW)
     assert seen.starting == 0
@@ -132,8 +140,56 @@ def test_a_released_flow_is_seen_again_with_all_that_the_informers_told() -> Non
     assert seen.attempts == before
 
 
+def test_a_batch_whose_pods_have_all_been_replaced_is_looked_at_again() -> None:
+    seen, tasks = sightings(), {labels.TASKS: "0-2"}
+    for ready, news in ((3, True), (2, False), (0, True), (0, False)):
+        job = job_record(status={"active": 3, "ready": ready}, annotations=tasks)
+        assert seen.saw_job("a", 1, job, NOW) is news
+    assert seen.attempts[0][0].recheck_at is not None
+
+
 def test_a_plan_that_failed_looks_at_everything_again() -> None:
     seen = sightings()
     assert seen.take_changes(NOW) == set()
     seen.look_again()
     assert seen.take_changes(NOW) is None
+
+
+UNSCHEDULED = {"type": "PodScheduled", "status": "False", "message": "no node"}
+JOBS = st.sampled_from(
+    [
+        job_record(),
+        job_record(resourceVersion="8"),
+        job_record(conditions=(condition("Complete", at="2026-01-01T00:01:40Z"),)),
+        job_record(conditions=(condition("Failed", "BackoffLimitExceeded"),)),
+        job_record(uid="job-2"),
+        None,
+    ]
+)
+PODS = st.sampled_from(
+    [
+        pod_record("Pending"),
+        pod_record("Pending", status={"conditions": [UNSCHEDULED]}),
+        pod_record("Running"),
+        pod_record("Succeeded"),
+        pod_record("Failed"),
+        None,
+    ]
+)
+
+
+@given(st.lists(st.tuples(st.integers(1, 2), JOBS | PODS | st.just("asked") | st.just("settled"))))
+def test_what_is_passed_over_would_have_changed_nothing(news: list[tuple[int, Any]]) -> None:
+    seen = sightings()
+    for number, said in news:
+        if said == "asked":
+            seen.request("a", asked(number), NOW)
+        elif said == "settled":
+            seen.settle("a", number, NOW)
+        elif isinstance(said, PodRecord):
+            seen.saw_pod("a", number, said.metadata.uid, said, NOW)
+        else:
+            seen.saw_job("a", number, said, NOW)
+        attempts, room = dict(seen.attempts), seen.room
+        seen.adopt(AB, NOW)
+        assert (attempts, room) == (seen.attempts, seen.room)

@@ -115,11 +115,37 @@ def test_what_others_wrote_into_the_status_is_put_right_with_the_next_change() -
     play(scenario)
 
 
+def test_what_happens_while_a_status_waits_for_its_turn_is_in_it() -> None:
+    async def scenario(stage: Stage) -> None:
+        stage.server.latency = 0.5
+        names = [f"f{i}" for i in range(150)]
+        await asyncio.gather(*(stage.apply(chain(name, 2)) for name in names))
+        await stage.ended(*names)
+        assert stage.calls("create", "jobs") == 300
+        assert stage.calls("patch", "jobflows/status") < 1.5 * len(names)
+
+    play(scenario, kube_api_in_flight=20, kube_api_qps=0)
+
+
 def test_statuses_stand_back_while_the_api_server_is_slow() -> None:
     async def scenario(stage: Stage) -> None:
         stage.server.latency = 0.1
         await stage.apply(chain("f", 40))
         await stage.ended("f")
         assert len(writes(stage)) < 10
+
+    play(scenario)
+
+
+def test_one_write_of_a_flow_waits_in_line_however_much_happens() -> None:
+    async def scenario(stage: Stage) -> None:
+        stage.server.faults = at_status(Fault(delay=20.0), range(1, 100))
+        await stage.apply(chain("f", 40))
+        most = 0
+        while stage.phase("f") != "Succeeded":
+            names = [getattr(task.get_coro(), "__qualname__", "") for task in asyncio.all_tasks()]
+            most = max(most, names.count("StatusWriter._write_or_retry"))
+            await asyncio.sleep(0.1)
+        assert most == 2  # one on its way, and one that says what happened since
 
     play(scenario)

@@ -8,7 +8,8 @@ from random import Random
 
 import pytest
 
-from jobflows.controller.workqueue import BACKOFF_CAP, Priority, WorkQueue
+from jobflows.controller.workqueue import BACKOFF_CAP, DEAD_TIMERS, Priority, WorkQueue
+from load.leftovers import sizes
 from model import Clock, run
 
 Scenario = Callable[[WorkQueue, Clock], Awaitable[None]]
@@ -135,6 +136,22 @@ def test_a_forgotten_key_is_not_brought_back_by_a_timer() -> None:
             queue.forget(key)
         queue.done("c")
         await silence(queue, 100)
+
+    play(scenario)
+
+
+def test_timers_of_forgotten_keys_are_not_kept_until_their_time() -> None:
+    async def scenario(queue: WorkQueue, clock: Clock) -> None:
+        in_a_day = asyncio.get_running_loop().time() + 86_400
+        queue.add_at("stays", in_a_day)
+        for number in range(1000):
+            queue.add_at(str(number), in_a_day)
+            queue.forget(str(number))
+            queue.add_at("comes sooner each time", in_a_day - number)
+        assert sizes(queue)["_due"] <= 2 * 2 + DEAD_TIMERS
+        assert await take(queue) == "comes sooner each time"
+        assert await take(queue) == "stays"
+        await silence(queue, 100_000)
 
     play(scenario)
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from jobflows.controller.flowstate import FlowState, read_approvals
+from jobflows.controller.flowstate import FlowState
 from jobflows.controller.workqueue import Priority
 from jobflows.controller.world import World
+from jobflows.engine.starts import read_approvals
 from jobflows.manifests.stages import Stages
 from unit.controller.objects import flow_record, job_record, pod_record
 

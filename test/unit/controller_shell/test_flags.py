@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner, Result
 
-from jobflows.controller import flags
+from jobflows.controller import flags, zenflow
 from jobflows.controller.settings import Settings
 
 
@@ -59,23 +59,49 @@ CASES: list[tuple[str, str, str, Any]] = [
     ("--metrics-addr", ":9090", "metrics_address", ":9090"),
     ("--events", "all", "events", "all"),
     ("--dry-run", "true", "dry_run", True),
+    ("--archive-required", "true", "archive_required", True),
+    ("--shards", "3", "shards", 3),
+    ("--leader-elect", "false", "leader_elect", False),
+    ("--lease-duration", "10s", "lease_duration", 10.0),
+    ("--lease-name", "mine", "lease_name", "mine"),
+    ("--lease-namespace", "flows", "lease_namespace", "flows"),
     ("--kubeconfig", "/etc/kc", "kubeconfig", "/etc/kc"),
     ("--context", "dev", "context", "dev"),
     ("--log-format", "text", "log_format", "text"),
     ("--log-level", "debug", "log_level", "debug"),
     ("--identity", "me", "identity", "me"),
+    ("--webhook-port", "9443", "webhook_port", 9443),
+    ("--webhook-certificates", "/tls", "webhook_certificates", "/tls"),
+    ("--webhook-self-managed", "hook", "webhook_self_managed", "hook"),
+    ("--webhook-service", "hook.flows.svc", "webhook_service", "hook.flows.svc"),
+    ("--webhook-certificate-lifetime", "48h", "webhook_certificate_lifetime", 172_800.0),
+    ("--pod-namespace", "flows", "pod_namespace", "flows"),
+    ("--authorize-users", "false", "authorize_users", False),
 ]
+
+BESIDE: dict[str, dict[str, str]] = {
+    "webhook_port": {"webhook_certificates": "/tls"},
+    "webhook_certificates": {"webhook_port": "9443"},
+    "webhook_self_managed": {"webhook_port": "9443", "webhook_service": "a.b.svc"},
+    "webhook_service": {"webhook_port": "9443", "webhook_self_managed": "a"},
+}
+"""What a setting needs beside it."""
+
+
+def beside(field: str) -> list[str]:
+    needed = BESIDE.get(field, {})
+    return [f"--{name.replace('_', '-')}={value}" for name, value in needed.items()]
 
 
 @pytest.mark.parametrize(("flag", "value", "field", "expected"), CASES)
 def test_a_flag_sets_its_field(
     started: list[Settings], flag: str, value: str, field: str, expected: Any
 ) -> None:
-    result = call(f"{flag}={value}")
+    result = call(f"{flag}={value}", *beside(field))
 
     assert result.exit_code == 0, result.output
     assert getattr(started[0], field) == expected
-    others = {f.name for f in dataclasses.fields(Settings)} - {field}
+    others = {f.name for f in dataclasses.fields(Settings)} - {field, *BESIDE.get(field, ())}
     plain = Settings(identity="jobflow-0")
     assert all(getattr(started[0], name) == getattr(plain, name) for name in others)
 
@@ -86,7 +112,7 @@ def test_a_variable_does_what_its_flag_does(
 ) -> None:
     variable = "JOBFLOW_" + flag.removeprefix("--").replace("-", "_").upper()
 
-    result = call(env={variable: value})
+    result = call(*beside(field), env={variable: value})
 
     assert result.exit_code == 0, result.output
     assert getattr(started[0], field) == expected
@@ -109,7 +135,7 @@ def test_the_flag_wins_over_the_variable(started: list[Settings]) -> None:
         (["--max-concurrent-reconciles", "many"], ["--max-concurrent-reconciles"]),
         (["--kube-api-qps", "-1"], ["--kube-api-qps", "0 (no limit) or more"]),
         (["--kube-api-qps", "nan"], ["--kube-api-qps"]),
-        (["--kube-api-burst", "0"], ["--kube-api-burst", "1 or more"]),
+        (["--kube-api-burst", "0"], ["--kube-api-burst", "1 to 2147483647"]),
         (["--status-batch-period", "5 parsecs"], ["--status-batch-period", "500ms"]),
         (["--status-batch-period", "2m"], ["--status-batch-period", "0s to 60s"]),
         (["--status-batch-period", "nan"], ["--status-batch-period"]),
@@ -123,6 +149,25 @@ def test_the_flag_wins_over_the_variable(started: list[Settings]) -> None:
         (["--dry-run=perhaps"], ["--dry-run", "neither true nor false"]),
         (["--master", "https://10.0.0.1"], ["--master", "--kubeconfig"]),
         (["--master=https://10.0.0.1"], ["--master", "--kubeconfig"]),
+        (["--webhook-port", "9443"], ["--webhook-port", "--webhook-certificates"]),
+        (
+            ["--webhook-port", "9443", "--webhook-certificates", "/a", "--webhook-self-managed=b"],
+            ["--webhook-port", "one of them"],
+        ),
+        (
+            ["--webhook-port", "9443", "--webhook-self-managed=b"],
+            ["--webhook-self-managed", "--webhook-service"],
+        ),
+        (
+            ["--webhook-port=1", "--webhook-self-managed=b", "--webhook-service=https://x"],
+            ["--webhook-service", "is not a name"],
+        ),
+        (["--webhook-certificate-lifetime", "3s"], ["--webhook-certificate-lifetime", "10s"]),
+        (["--webhook-certificate-lifetime", "a while"], ["--webhook-certificate-lifetime"]),
+        (["--pod-namespace", "A"], ["--pod-namespace", "not a namespace"]),
+        (["--webhook-port", "70000"], ["--webhook-port", "1 to 65535"]),
+        (["--webhook-certificates", "/tls"], ["--webhook-certificates", "--webhook-port"]),
+        (["--authorize-users=perhaps"], ["--authorize-users", "neither true nor false"]),
         (["--no-such-flag"], ["--no-such-flag"]),
         (["stray"], ["stray"]),
     ],
@@ -147,7 +192,7 @@ def test_a_bad_variable_is_named(started: list[Settings]) -> None:
 def test_zen_flows_deployment_starts_with_one_warning(started: list[Settings]) -> None:
     result = call(
         "--metrics-addr=:8080",
-        "--webhook-addr=:9443",
+        "--webhook-addr=:9444",
         "--webhook-cert-file=/etc/webhook/certs/tls.crt",
         "--webhook-key-file",
         "/etc/webhook/certs/tls.key",
@@ -165,18 +210,56 @@ def test_zen_flows_deployment_starts_with_one_warning(started: list[Settings]) -
     assert result.exit_code == 0, result.output
     assert started[0].max_concurrent_reconciles == 20
     assert started[0].metrics_address == ":8080"
+    assert started[0].webhook_port == 9444
+    assert started[0].webhook_certificates == "/etc/webhook/certs"
     assert len(result.stderr.splitlines()) == 1
-    for name in flags.IGNORED_SWITCHES | flags.IGNORED_OPTIONS:
+    for name in zenflow.IGNORED_SWITCHES | zenflow.IGNORED_OPTIONS:
         assert f"--{name}" in result.stderr
-    assert "one replica" in result.stderr
+    settings = started[0]
+    assert settings.leader_elect
+    assert (settings.lease_namespace, settings.lease) == ("zen-flow-system", "y")
 
 
-def test_ineffective_flags_are_not_in_the_help() -> None:
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["--enable-webhook"],
+        ["--enable-webhook=true", "--webhook-addr=:9443"],
+        ["--webhook-cert-file=/certs/tls.crt"],
+        ["--webhook-cert-file=/certs/server.pem", "--webhook-key-file=/certs/server.key"],
+        ["--webhook-cert-file=/certs/tls.crt", "--webhook-key-file=/keys/tls.key"],
+        [
+            "--enable-webhook=false",
+            "--webhook-cert-file=/certs/tls.crt",
+            "--webhook-key-file=/certs/tls.key",
+        ],
+    ],
+)
+def test_a_webhook_of_zen_flow_that_cannot_be_had_is_told(
+    started: list[Settings], arguments: list[str]
+) -> None:
+    result = call(*arguments)
+
+    assert result.exit_code == 0, result.output
+    assert started[0].webhook_port == 0
+    assert "no webhook is served, remove: " in result.stderr
+    assert "--webhook-certificates DIR" in result.stderr
+
+
+def test_zen_flows_webhook_has_its_port(started: list[Settings]) -> None:
+    result = call("--webhook-cert-file=/c/tls.crt", "--webhook-key-file=/c/tls.key")
+
+    assert result.stderr == ""
+    assert started[0].webhook_port == 9443
+
+
+def test_flags_of_zen_flow_are_not_in_the_help() -> None:
     help_text = call("--help").stdout
     assert "Examples:" in help_text
     assert "JOBFLOW_KUBE_API_QPS" in help_text
-    for name in flags.IGNORED_SWITCHES | flags.IGNORED_OPTIONS:
-        assert name not in help_text
+    theirs = zenflow.IGNORED_SWITCHES | zenflow.IGNORED_OPTIONS
+    for name in theirs | zenflow.WEBHOOK_SWITCHES | zenflow.WEBHOOK_OPTIONS:
+        assert f"--{name} " not in help_text
 
 
 @pytest.mark.parametrize(("value", "expected"), [("true", True), ("false", False), ("1", True)])

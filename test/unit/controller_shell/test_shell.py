@@ -6,9 +6,13 @@ import asyncio
 import logging
 import os
 import signal
+import subprocess
+import sys
 import threading
 from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
 from contextlib import asynccontextmanager
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import aiohttp
@@ -16,13 +20,18 @@ import pytest
 from aiohttp import web
 from prometheus_client import CollectorRegistry
 
+from cluster.ports import free_ports
 from jobflows.cluster.login import Connection
 from jobflows.cluster.transport import Request, Response, Transport, TransportError
 from jobflows.controller import lifetime, shell
 from jobflows.controller.lifetime import Lifetime, wait_for_server
 from jobflows.controller.metrics import Metrics
 from jobflows.controller.settings import Settings
+from jobflows.webhook import certificates
 from model.virtual_time import run as run_virtually
+from unit.api.flows import flow
+from unit.webhook.authority import TestAuthority
+from unit.webhook.reviews import encoded, response, review
 
 NOWHERE = "http://127.0.0.1:1"
 CLOSED = Settings(metrics_address="127.0.0.1:0", identity="test")
@@ -207,6 +216,19 @@ def test_a_taken_port_ends_the_process_with_1(caplog: pytest.LogCaptureFixture) 
     assert "address already in use" in caplog.text
 
 
+def test_a_certificate_that_cannot_be_used_ends_the_process_with_1(
+    tmp_path: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    (tmp_path / "junk.pem").write_text("junk")
+    connection = Connection(server="https://nobody.invalid", cert_file=str(tmp_path / "junk.pem"))
+
+    async def scenario() -> None:
+        assert await shell.operate(CLOSED, connection, lambda *_: PretendedCore()) == 1
+
+    within(4, scenario())
+    assert "junk.pem" in caplog.text
+
+
 def a_lifetime(server: str, core: PretendedCore, settings: Settings = CLOSED) -> Lifetime:
     metrics = Metrics(CollectorRegistry())
     connection = Connection(server=server)
@@ -247,6 +269,74 @@ def test_probes_before_during_and_after() -> None:
                 await probe(life.port, "/healthz")
 
     within(4, scenario())
+
+
+def test_the_core_does_not_wait_for_the_certificate_of_the_webhook(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def scenario() -> None:
+        core, authority = PretendedCore(), TestAuthority()
+        (port,) = free_ports(1)
+        settings = replace(CLOSED, webhook_port=port, webhook_certificates=str(tmp_path))
+        async with api_server() as server:
+            life = a_lifetime(server, core, settings)
+            await life.start()
+            await core.running.wait()
+            status, checks = await probe(life.port, "/readyz")
+            assert (status, checks["webhook"], checks["flows"]) == (503, False, True)
+            assert (await probe(life.port, "/healthz"))[0] == 200
+            authority.write(tmp_path)
+            await until(lambda: life.ready()["webhook"])
+            connector = aiohttp.TCPConnector(ssl=authority.trust())
+            async with aiohttp.ClientSession(connector=connector) as session:
+                body = encoded(review(flow()))
+                answer = await session.post(f"https://127.0.0.1:{port}/default", data=body)
+                assert response(await answer.read())["allowed"]
+            assert (await probe(life.port, "/readyz"))[0] == 200
+            await life.stop()
+
+    monkeypatch.setattr(certificates, "PERIOD", 0.02)
+    within(4, scenario())
+
+
+def test_nobody_is_ready_before_the_webhook_and_the_core_are_there(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        (port,) = free_ports(1)
+        settings = replace(CLOSED, webhook_port=port, webhook_certificates=str(tmp_path))
+        seen: list[bool] = []
+
+        def make(*_: object) -> PretendedCore:
+            seen.append(all(life.ready().values()))
+            return PretendedCore()
+
+        async with api_server() as server:
+            connection, metrics = Connection(server=server), Metrics(CollectorRegistry())
+            life = Lifetime(settings, connection, metrics, make, ended=asyncio.Event())
+            start = asyncio.create_task(life.start())
+            while not start.done():
+                seen.append(all(life.ready().values()))
+                await asyncio.sleep(0)
+            await start
+            await life.stop()
+        assert seen
+        assert not any(seen)
+
+    within(4, scenario())
+
+
+def test_a_taken_port_of_the_webhook_ends_the_process_with_1(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def scenario() -> None:
+        async with api_server() as server:
+            taken = int(server.rpartition(":")[2])
+            settings = replace(CLOSED, webhook_port=taken, webhook_certificates=str(tmp_path))
+            connection = Connection(server=server)
+            code = await shell.operate(settings, connection, lambda *_: PretendedCore())
+            assert code == 1
+
+    within(4, scenario())
+    assert "address already in use" in caplog.text
 
 
 def test_a_core_that_does_not_stop_is_left_behind(
@@ -338,3 +428,13 @@ def test_kopf_sends_our_token_and_asks_for_our_server_name(tmp_path: Any) -> Non
         assert headers == ["Bearer abc"]
 
     within(4, scenario())
+
+
+def test_the_operator_takes_no_client_but_its_own() -> None:
+    heavy = "{'kubernetes', 'requests', 'networkx', 'cel', 'jsonpath', 'sqlalchemy', 'fastapi'}"
+    modules = "jobflows.controller.shell, jobflows.controller.replica"
+    program = (
+        f"import sys, {modules}; assert not {heavy} & sys.modules.keys(); "
+        "import kubernetes.client"  # what a kubeconfig with a login plugin needs
+    )
+    subprocess.run([sys.executable, "-c", program], check=True)

@@ -27,6 +27,8 @@ GROUPS = {
     "operator": "the same; the block runs in a terminal of its own until the page ends",
     "own-cluster": "starts or ends a cluster of this machine; the suite's fixture does the same",
     "real-pods": "pods that run programs: test/e2e",
+    "chart": "helm, and a cluster without JobFlow: test/e2e/test_install.py",
+    "engine": "a container engine, and a registry",
     "kind": "kind and a container engine",
     "terminal": "a person at a terminal",
 }

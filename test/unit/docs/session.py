@@ -17,7 +17,16 @@ from pathlib import Path
 
 from unit.docs.pages import ROOT, Block
 
-LINKED = ("Makefile", "pyproject.toml", "requirements.lock", "crds", "examples", "operator", "docs")
+LINKED = (
+    "Makefile",
+    "pyproject.toml",
+    "requirements.lock",
+    "crds",
+    "examples",
+    "operator",
+    "docs",
+    "deploy",
+)
 
 _ALIKE = (
     (re.compile(r"\d{4}-\d\d-\d\dT[\d:.]+Z"), "TIME"),
@@ -42,11 +51,13 @@ class Session:
             (self.cwd / name).symlink_to(ROOT / name)
         venv = self.cwd / ".venv"
         venv.mkdir()
-        (venv / "bin").symlink_to(Path(sys.executable).parent)
+        for name in ("bin", "lib", "pyvenv.cfg"):  # all that makes `python` one of an environment
+            if (found := Path(sys.prefix) / name).exists():
+                (venv / name).symlink_to(found)
         (venv / ".locked").touch()  # what `make setup` leaves behind
         self.environment = {
             **{name: os.environ[name] for name in _KEPT if name in os.environ},
-            "XDG_STATE_HOME": str(directory / "runs"),
+            "JOBFLOW_HOME": str(directory / "home"),
             "PYTHONPATH": str(ROOT / "operator"),  # the commands of this tree, wherever they are
             "NO_COLOR": "1",
             "TMPDIR": str(directory),

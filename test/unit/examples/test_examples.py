@@ -44,7 +44,7 @@ RUNS = {
             "join": "Succeeded 1",
         },
     ),
-    "oom-growth": ([], {"crunch": "Succeeded 1"}),
+    "oom-growth": ([], {"crunch": "Succeeded 3"}),
     "retries": ([], {"flaky": "Succeeded 3", "report": "Succeeded 1"}),
     "conditional": (
         [],

@@ -1,17 +1,14 @@
 """Builds small flows and runs them with the local runner."""
 
-import asyncio
 import os
 import textwrap
-import uuid
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from jobflows.api.model import JobFlow
 from jobflows.engine import CompiledFlow, Ledger, StepRecord
-from jobflows.local import LocalRunner, collect_sources, steady_clock
+from jobflows.local import Approver, AttemptInfo, Executor, start
 
 
 @dataclass(frozen=True)
@@ -21,6 +18,7 @@ class Ran:
     flow: CompiledFlow
     ledger: Ledger
     workdir: Path
+    attempts: list[AttemptInfo]
 
     def __getitem__(self, step: str) -> StepRecord:
         return self.ledger.steps[self.flow.graph.index[step]]
@@ -70,28 +68,29 @@ def run_flow(
     parallelism: int = 4,
     params: Mapping[str, str] | None = None,
     approve: Callable[[str], bool] = lambda step: False,
+    executor: str | Executor = "process",
     **spec: Any,
 ) -> Ran:
     """Run a flow of these steps to its end."""
-    workdir.mkdir(exist_ok=True)
-    model = JobFlow.model_validate(document(*steps, **spec))
-    flow = replace(CompiledFlow.compile(model), uid=uuid.uuid4().hex, namespace="default")
+    outcome = start(
+        document(*steps, **spec),
+        workdir=workdir,
+        home=workdir / "_home",
+        parameters=params,
+        parallelism=parallelism,
+        approver=saying(approve),
+        executor=executor,
+    )
+    return Ran(outcome.flow, outcome.ledger, workdir, outcome.attempts)
+
+
+def saying(approve: Callable[[str], bool]) -> Approver:
+    """Somebody who answers at once."""
 
     async def answer(name: str, message: str) -> bool:
         return approve(name)
 
-    async def go() -> Ledger:
-        runner = LocalRunner(
-            flow,
-            workdir=workdir,
-            sources=collect_sources(flow, params or {}),
-            clock=steady_clock(),
-            approver=answer,
-            parallelism=parallelism,
-        )
-        return await runner.run()
-
-    return Ran(flow, asyncio.run(go()), workdir)
+    return answer
 
 
 def alive(mark: str) -> list[int]:

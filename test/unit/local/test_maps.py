@@ -67,7 +67,7 @@ def flow(**how: Any) -> dict[str, Any]:
 
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+    monkeypatch.setenv("JOBFLOW_HOME", str(tmp_path / "home"))
     return tmp_path
 
 
@@ -107,9 +107,7 @@ def test_failed_items_are_values_where_the_step_says_so(folder: Path) -> None:
 def test_the_next_run_knows_what_this_one_measured(folder: Path) -> None:
     run(folder, flow(function="work:double", items=[1, 2, 3]))
     mapping = {"function": "work:double", "items": [1]}
-    known = earlier_measures(
-        made(template(), step={"map": mapping}), folder / "state" / "jobflow" / "runs"
-    )
+    known = earlier_measures(made(template(), step={"map": mapping}), folder / "home" / "runs")
     assert known["work:double"].items == 3
 
 

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 import yaml
 
+from jobflows.local import guard
 from unit.local.local_runs import alive, document, step
 
 ROOT = Path(__file__).parents[3]
@@ -37,7 +38,7 @@ def start(tmp_path: Path, script: str, *, trap: str = ":", **spec: Any) -> subpr
     return process
 
 
-def until(condition: Callable[[], bool], seconds: float = 10.0) -> bool:
+def until(condition: Callable[[], bool], seconds: float = 60.0) -> bool:
     """Whether `condition` comes true in time."""
     end = time.monotonic() + seconds
     while not condition():
@@ -52,7 +53,7 @@ def test_a_signal_stops_the_run_cleanly(tmp_path: Path, number: signal.Signals) 
     mark = f"71.{number:03d}7"
     process = start(tmp_path, f"sleep {mark} & wait", trap="trap 'echo bye; exit 1' TERM")
     process.send_signal(number)
-    out, err = process.communicate(timeout=10)
+    out, err = process.communicate(timeout=60)
     assert process.returncode == 130
     assert f"Failed: stopped by {number.name}" in out
     assert "once more kills at once" in err
@@ -67,7 +68,7 @@ TELL = step("tell", "echo {{ flow.phase }} {{ flow.reason }}")
 def test_exit_handlers_run_after_a_signal(tmp_path: Path) -> None:
     process = start(tmp_path, "sleep 74.837 & wait", onExit=[TELL])
     process.send_signal(signal.SIGTERM)
-    out, _ = process.communicate(timeout=30)
+    out, _ = process.communicate(timeout=60)
     assert process.returncode == 130
     assert "Failed: stopped by SIGTERM" in out
     assert (tmp_path / "w" / "tell" / "1" / "main.log").read_text() == "Failed Stopped\n"
@@ -80,7 +81,7 @@ def test_a_second_signal_ends_exit_handlers(tmp_path: Path) -> None:
     process.send_signal(signal.SIGINT)
     assert until(tidies.exists)
     process.send_signal(signal.SIGINT)
-    out, _ = process.communicate(timeout=30)
+    out, _ = process.communicate(timeout=60)
     assert process.returncode == 130
     assert "Failed: terminated by SIGINT; the steps ended Failed: Stopped: " in out
     assert not alive("75.837")
@@ -93,9 +94,9 @@ def test_a_second_signal_kills_at_once(tmp_path: Path) -> None:
     assert any("once more kills" in line for line in process.stderr)
     began = time.monotonic()
     process.send_signal(signal.SIGINT)
-    process.communicate(timeout=10)
+    process.communicate(timeout=60)
     assert process.returncode == 130
-    assert time.monotonic() - began < 5
+    assert time.monotonic() - began < 20  # its grace period is longer
     assert not alive("72.837")
 
 
@@ -107,3 +108,26 @@ def test_a_killed_runner_leaves_nothing(tmp_path: Path) -> None:
     process.kill()
     process.communicate()
     assert until(lambda: not alive("73.837"))
+
+
+AGAIN = 'exec sh -c "$0" "$0"'
+
+
+def test_a_process_that_is_becoming_another_program_is_found() -> None:
+    # Just then the kernel shows no environment of it.
+    for attempt in range(20):
+        mark = f"{os.getpid()}-{attempt}"
+        changing = [
+            subprocess.Popen(
+                ["sh", "-c", AGAIN, AGAIN],
+                env={guard.MARK: mark, "PATH": os.defpath},
+                start_new_session=True,
+            )
+            for _ in range(4)
+        ]
+        guard.kill_marked(mark)
+        left = [process for process in changing if not until(lambda: process.poll() is not None, 2)]  # noqa: B023
+        for process in left:
+            process.kill()
+            process.wait()
+        assert not left

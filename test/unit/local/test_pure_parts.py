@@ -8,7 +8,7 @@ from jobflows.local.expansion import expand
 from jobflows.local.failure_rules import PodVerdict, judge_pod
 from jobflows.local.paths import PathMap
 from jobflows.local.termination import read_message, read_tail
-from jobflows.local.workdir import create_workdir, default_workdir
+from jobflows.local.workdir import create_workdir
 
 
 @pytest.mark.parametrize(
@@ -79,10 +79,7 @@ def test_rules_on_exit_codes(
     assert judge_pod(None, codes) is PodVerdict.COUNT
 
 
-def test_two_runs_of_one_second_never_share_a_directory(tmp_path: Path) -> None:
-    wanted = default_workdir("nightly", 0.0, {"XDG_STATE_HOME": str(tmp_path)})
-    assert wanted == tmp_path / "jobflow" / "runs" / "nightly-19700101T000000"
-    first, second = create_workdir(wanted, unique=True), create_workdir(wanted, unique=True)
-    assert (first, second.name) == (wanted, f"{wanted.name}-2")
-    assert first.stat().st_mode & 0o077 == 0
-    assert create_workdir(wanted, unique=False) == first
+def test_a_work_directory_is_for_its_owner(tmp_path: Path) -> None:
+    made = create_workdir(tmp_path / "runs" / "nightly-1")
+    assert made.stat().st_mode & 0o077 == 0
+    assert create_workdir(made) == made

@@ -112,7 +112,7 @@ def test_a_container_that_does_not_ask_is_left_alone() -> None:
     assert job["spec"]["template"]["spec"]["containers"][0]["command"] == ["python", "main.py"]
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     items=st.lists(
         st.text(st.characters(codec="utf-8", exclude_characters="\0\n|"), max_size=12),

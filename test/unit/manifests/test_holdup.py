@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from jobflows.manifests.holdup import KUEUE_QUEUE, holdup, starting
+from jobflows.manifests.holdup import holdup, starting
+from jobflows.manifests.labels import QUEUE
 from jobflows.manifests.observe import observe_attempt
 from jobflows.manifests.records import PodRecord
 from unit.controller.objects import job_record, pod_record
@@ -68,7 +69,7 @@ def test_the_kubelets_counter_is_left_out() -> None:
 
 
 def test_a_suspended_job_names_its_queue() -> None:
-    job = job_record(spec={"suspend": True}, labels={KUEUE_QUEUE: "night"})
+    job = job_record(spec={"suspend": True}, labels={QUEUE: "night"})
     assert holdup(job, []) == (
         "Queued",
         "the Job is suspended: it waits in the Kueue queue night",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from jobflows.manifests.labels import NAME_LENGTH, job_name, label_value
@@ -48,7 +48,6 @@ def test_no_name_ends_in_a_dash_before_its_hash() -> None:
     assert "--" not in job_name("e" * 41 + "-" * 3 + "x" * 30, "s", 1)
 
 
-@settings(deadline=None)
 @given(FLOW, LABEL, st.integers(1, 10_000))
 def test_every_name_is_a_valid_label(flow: str, step: str, attempt: int) -> None:
     name = job_name(flow, step, attempt)
@@ -57,13 +56,11 @@ def test_every_name_is_a_valid_label(flow: str, step: str, attempt: int) -> None
     assert name == job_name(flow, step, attempt)
 
 
-@settings(deadline=None)
 @given(st.lists(st.tuples(LABEL, st.integers(1, 30)), unique=True, min_size=2, max_size=20))
 def test_two_attempts_of_one_flow_never_share_a_name(attempts: list[tuple[str, int]]) -> None:
     assert len({job_name("flow", step, number) for step, number in attempts}) == len(attempts)
 
 
-@settings(deadline=None)
 @given(FLOW)
 def test_every_flow_has_a_valid_label_value_of_its_own(flow: str) -> None:
     value = label_value(flow)

@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from jobflows.engine import CompiledFlow, StartAttempt
@@ -41,7 +41,6 @@ def test_every_spelling_is_filled_in(spelling: str) -> None:
     assert main(job({"args": [f"a{spelling}b"]}))["args"] == ["aVb"]
 
 
-@settings(deadline=None)
 @given(st.text(max_size=50))
 def test_no_value_breaks_out_of_its_string(value: str) -> None:
     plain = job({"args": ["{{ parameters.x }}"], "workingDir": "/{{ parameters.x }}"}, "")

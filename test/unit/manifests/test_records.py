@@ -36,6 +36,31 @@ def test_a_job_is_read() -> None:
     assert job.condition("Suspended") is None  # it is there, and False
 
 
+def test_jobs_of_a_flow_share_the_words_that_they_have_in_common() -> None:
+    one = msgspec.json.decode(sent("job.json"), type=JobRecord).metadata
+    other = msgspec.json.decode(sent("job.json"), type=JobRecord).metadata
+    assert one.namespace is other.namespace
+    assert one.labels.flow_uid is other.labels.flow_uid
+    assert one.owner is not None
+    assert other.owner is not None
+    assert one.owner.uid is other.owner.uid
+    assert one.owner.uid is one.labels.flow_uid
+
+
+def conditions(*types: str) -> tuple[str, ...]:
+    """What is kept of a Job's conditions."""
+    said = [{"type": kind, "status": "True"} for kind in types]
+    document = {**json.loads(sent("job.json")), "status": {"conditions": said}}
+    job = msgspec.json.decode(json.dumps(document), type=JobRecord)
+    return tuple(condition.type for condition in job.status.conditions)
+
+
+def test_of_a_job_only_the_conditions_are_kept_that_somebody_asks_for() -> None:
+    assert conditions("SuccessCriteriaMet", "Complete") == ("Complete",)
+    assert conditions("SuccessCriteriaMet") == ("SuccessCriteriaMet",)
+    assert conditions("FailureTarget", "Failed", "Suspended") == ("Failed",)
+
+
 def test_a_pod_is_read() -> None:
     pod = msgspec.json.decode(sent("pod.json"), type=PodRecord)
     assert pod.status.phase == "Failed"

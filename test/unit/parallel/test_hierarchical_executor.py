@@ -178,7 +178,7 @@ def test_wrong_arguments_are_named(arguments: Any, message: str) -> None:
         HierarchicalExecutor(**arguments)
 
 
-@settings(deadline=None, max_examples=25)
+@settings(max_examples=25)
 @given(
     st.integers(1, 4),
     st.lists(st.sets(st.integers(0, 14), max_size=3), max_size=15),

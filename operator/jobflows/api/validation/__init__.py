@@ -4,13 +4,18 @@ runner and the SDK all call it, so a flow that one of them accepts is accepted b
 Pure: a document in, all its problems out, each with its path and a cure. First the structure
 (`structure.py`), then one policy a file over the models: names, graph, templates, resources,
 retries, growth, endings, conditions, parameters, sharing, order. Linear in the size of the flow.
+
+What is wrong is refused; what is only unwise is for `advise`, which looks at flows without
+problems.
 """
 
 from collections.abc import Iterator, Mapping
+from itertools import islice
 from typing import Any, NamedTuple
 
 from jobflows.api.model import JobFlow
 from jobflows.api.validation import (
+    advice,
     arrays,
     conditions,
     endings,
@@ -29,7 +34,11 @@ from jobflows.api.validation import (
 )
 from jobflows.api.validation.problems import Path, Problem, Spelling, in_document_order
 
-__all__ = ["Checked", "Path", "Problem", "check", "validate"]
+__all__ = ["Checked", "Path", "Problem", "advise", "check", "validate"]
+
+MOST_PROBLEMS = 10_000
+"""A flow of a megabyte and a half can hold half a million, which is a gigabyte of words: nobody
+reads them, and the operator would end of it."""
 
 
 class Checked(NamedTuple):
@@ -45,7 +54,10 @@ def validate(document: Mapping[Any, Any]) -> list[Problem]:
 
 
 def check(document: Mapping[Any, Any]) -> Checked:
-    """Return the flow if the document is one without problems, and the problems otherwise."""
+    """Return the flow if the document is one without problems, and the problems otherwise.
+
+    Of more than `MOST_PROBLEMS` they are the first, and one that says so.
+    """
     if not isinstance(document, Mapping):
         cure = "Write apiVersion, kind, metadata and spec"
         return Checked(None, [Problem((), "a flow must be a mapping", cure)])
@@ -53,19 +65,28 @@ def check(document: Mapping[Any, Any]) -> Checked:
     if deep is not None:
         return Checked(None, [deep])
     spelling = Spelling()
-    flow, problems = structure.read(document, spelling)
+    flow, problems = structure.read(document, spelling, most=MOST_PROBLEMS + 1)
     if flow is not None:
         # What is malformed was cut out of `flow`; that it seems missing there is no news, neither
         # to itself nor to the mapping it was cut from.
         malformed = {problem.path for problem in problems}
         around = {path[:-1] for path in malformed} | {_mapping(path) for path in malformed}
-        problems += [
+        news = (
             problem
             for problem in _meaning(flow, spelling)
             if problem.path not in around
             and not any(problem.path[:end] in malformed for end in range(1, len(problem.path) + 1))
-        ]
+        )
+        problems += islice(news, MOST_PROBLEMS + 1 - len(problems))
+    if len(problems) > MOST_PROBLEMS:
+        words = f"has more problems than the {MOST_PROBLEMS} that are listed"
+        problems[MOST_PROBLEMS:] = [Problem((), words, "Mend these first")]
     return Checked(flow if not problems else None, in_document_order(problems))
+
+
+def advise(flow: JobFlow) -> list[Problem]:
+    """Return the warnings about a flow that `check` has nothing against."""
+    return in_document_order(advice.advice(flow))
 
 
 def _mapping(path: Path) -> Path:

@@ -6,13 +6,12 @@ from typing import Any
 
 from jobflows.api import cascade
 from jobflows.api.array import MAX_TASKS, TASK_KEY_PATTERN, Array, ItemsError, TaskValues
-from jobflows.api.containers import main_container
 from jobflows.api.model import JobFlow
-from jobflows.api.placeholders import inline_arguments, split_task
 from jobflows.api.spec import Step
 from jobflows.api.validation.graph import StepGraph
+from jobflows.api.validation.mentions import Spoken, of_step, wrong
 from jobflows.api.validation.order import Demand
-from jobflows.api.validation.parameters import becomes_environment, leaves, step_path
+from jobflows.api.validation.parameters import step_path
 from jobflows.api.validation.places import places
 from jobflows.api.validation.problems import Path, Problem, Spelling, listed
 
@@ -36,12 +35,16 @@ def arrays(
 ) -> Iterator[Problem]:
     """Each array makes tasks, and only arrays speak of tasks."""
     templates = cascade.by_name(flow.spec.templates)
+    spoken: dict[str, tuple[Path, Spoken]] = {}
+    for number, one in enumerate(flow.spec.templates):
+        place: Path = ("spec", "templates", number, "template")
+        if one.name not in spoken:
+            spoken[one.name] = place, Spoken.read(place, one.template)
     for index, (base, step) in enumerate(places(flow)):
         shared = templates.get(step.template_ref or "")
         template, where = step.template, (*base, "template")
         if shared is not None:
-            number = next(i for i, one in enumerate(flow.spec.templates) if one is shared)
-            template, where = shared.template, ("spec", "templates", number, "template")
+            template, where = shared.template, spoken[shared.name][0]
         keys: set[str] | None = None
         if step.array is not None:
             path = (*base, "array")
@@ -55,14 +58,13 @@ def arrays(
         elif step.map is not None:
             keys = {"index"}
             yield from _runnable(base, where, step, template)
-        strings = [
-            *leaves(where, inline_arguments(template, step.arguments)),
-            *leaves((*base, "metadata", "labels"), step.metadata.labels),
-            *leaves((*base, "metadata", "annotations"), step.metadata.annotations),
-            *((p, text) for p, text in leaves((*base, "message"), step.message)),
-        ]
-        for path, text in strings:
-            yield from _mentions(path, text, template, step=step, keys=keys, spelling=spelling)
+        for mention in of_step(base, step):
+            yield from wrong(mention, template, step=step, keys=keys, spelling=spelling)
+        for mention in spoken[shared.name][1].to(step, keys) if shared is not None else ():
+            told = next(wrong(mention, template, step=step, keys=keys, spelling=spelling), None)
+            if told is not None:
+                yield told
+                break
 
 
 def _tasks(path: Path, array: Array) -> Generator[Problem, None, set[str] | None]:
@@ -150,9 +152,8 @@ def _by_index(path: Path, flow: JobFlow, step: Step, graph: StepGraph) -> Iterat
     if array is None or array.dependency_mode != "Index":
         return
     where = (*path, "dependencyMode")
-    above = [
-        flow.spec.all_steps[graph.index[name]] for name in step.dependencies if name in graph.index
-    ]
+    steps = flow.spec.all_steps
+    above = [steps[graph.index[name]] for name in step.dependencies if name in graph.index]
     arrays_above = [parent for parent in above if parent.array is not None]
     if not arrays_above:
         cure = "Depend on an array with as many tasks, or leave dependencyMode out"
@@ -175,45 +176,3 @@ def _count(array: Array) -> int | None:
         return TaskValues.of(array).count
     except ItemsError:
         return None
-
-
-def _mentions(
-    path: Path,
-    text: str,
-    template: Mapping[str, Any] | None,
-    *,
-    step: Step,
-    keys: set[str] | None,
-    spelling: Spelling,
-) -> Iterator[Problem]:
-    names = split_task(text)[1::2]
-    if not names:
-        return
-    has_tasks = step.array is not None or (step.map is not None and step.map.is_cut)
-    if not has_tasks:
-        yield Problem(path, f"{{{{ task.{names[0]} }}}} needs an array", "Add array to the step")
-        return
-    if not becomes_environment(path):
-        yield Problem(
-            path,
-            "all tasks of an array share this, so it cannot say which task",
-            "Use {{ task.… }} in command, args or env[].value of a container",
-        )
-        return
-    if keys is not None:
-        for name in names:
-            if name not in keys:
-                cure = spelling.did_you_mean(name, keys) or f"Tasks have {listed(sorted(keys))}"
-                yield Problem(path, f"tasks have no '{name}'", cure)
-    group, number = path[7], path[8]
-    container: Any = template
-    for key in ("spec", "template", "spec", group, number):
-        container = container[key]
-    if step.map is not None and container is main_container(template):
-        return
-    if not container.get("command"):
-        yield Problem(
-            (*path[:9], "command"),
-            "is needed: the task's values are filled in by a shell that then runs the command",
-            "Write the command of the image, such as [python, main.py]",
-        )

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from jobflows.api import cascade
 from jobflows.api.expressions import Expression, ExpressionError
 from jobflows.api.model import JobFlow
-from jobflows.api.spec import StepTemplate
+from jobflows.api.spec import Step, StepTemplate
 from jobflows.api.validation.graph import StepGraph, unknown_step
 from jobflows.api.validation.order import Demand
 from jobflows.api.validation.places import is_handler, places
@@ -29,6 +29,7 @@ def conditions(flow: JobFlow, graph: StepGraph, demands: list[Demand]) -> Iterat
     """Parse each `when`; the steps it reads go to `demands`, to be checked for their order."""
     parameters = {parameter.name for parameter in flow.spec.parameters}
     templates = cascade.by_name(flow.spec.templates)
+    steps = flow.spec.all_steps
     for index, (base, step) in enumerate(places(flow)):
         if step.when is None:
             continue
@@ -46,7 +47,7 @@ def conditions(flow: JobFlow, graph: StepGraph, demands: list[Demand]) -> Iterat
             else:
                 demands.append(Demand(path, index, graph.index[name], "when"))
         for name, output in sorted(read.outputs):
-            if name in graph.index and output not in _outputs(flow, templates, graph.index[name]):
+            if name in graph.index and output not in _outputs(templates, steps[graph.index[name]]):
                 cure = f"Declare it in the outputs.parameters of step '{name}'"
                 yield Problem(path, f"step '{name}' has no output '{output}'", cure)
         for name in sorted(read.parameters - parameters):
@@ -65,8 +66,7 @@ def conditions(flow: JobFlow, graph: StepGraph, demands: list[Demand]) -> Iterat
             yield from _constant(path, expression)
 
 
-def _outputs(flow: JobFlow, templates: dict[str, StepTemplate], index: int) -> set[str]:
-    step = flow.spec.all_steps[index]
+def _outputs(templates: dict[str, StepTemplate], step: Step) -> set[str]:
     return {output.name for output in cascade.outputs(templates.get(step.template_ref or ""), step)}
 
 

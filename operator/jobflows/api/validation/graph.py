@@ -118,10 +118,10 @@ def cycles(flow: JobFlow, graph: StepGraph) -> Iterator[Problem]:
     """Name one cycle in each knot of steps that wait for each other."""
     if graph.acyclic:
         return
+    steps = places(flow)
     for cycle in _cycles(graph):
-        start = cycle[0]
-        base, step = places(flow)[start]
-        names = [flow.spec.all_steps[number].name for number in cycle]
+        base, step = steps[cycle[0]]
+        names = [steps[number][1].name for number in cycle]
         place = step.dependencies.index(names[1])
         shown = [*names, names[0]]
         if len(shown) > 12:

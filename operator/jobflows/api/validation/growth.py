@@ -66,7 +66,7 @@ def growth(flow: JobFlow) -> Iterator[Problem]:
     """What grows has a start and a way to grow; fallbacks lie where it grows to."""
     by_policy: dict[Path, list[Use]] = {}
     by_fallbacks: dict[tuple[Path, Path], Use] = {}
-    for use in _uses(flow):
+    for use in each_use(flow):
         by_policy.setdefault(use.path, []).append(use)
         by_fallbacks.setdefault((use.path, use.fallbacks_path), use)
     for path, uses in by_policy.items():
@@ -79,7 +79,8 @@ def growth(flow: JobFlow) -> Iterator[Problem]:
     yield from dict.fromkeys(told)
 
 
-def _uses(flow: JobFlow) -> Iterator[Use]:
+def each_use(flow: JobFlow) -> Iterator[Use]:
+    """Each policy that grows something or moves steps, once for each Job that it holds for."""
     spec = flow.spec
     templates: dict[str | None, tuple[int, StepTemplate]] = {}
     for number, template in enumerate(spec.templates):

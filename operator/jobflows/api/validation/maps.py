@@ -18,12 +18,14 @@ from jobflows.api.map import (
 )
 from jobflows.api.model import JobFlow
 from jobflows.api.placeholders import has_any, split_task
-from jobflows.api.spec import Step
 from jobflows.api.validation.graph import StepGraph
 from jobflows.api.validation.order import Demand
 from jobflows.api.validation.parameters import MAP_TEXTS, step_path
 from jobflows.api.validation.places import places
 from jobflows.api.validation.problems import Path, Problem
+
+MOST_VARIABLES = 1000
+"""Each step has a list of its own of them, with one more."""
 
 _FUNCTION = re.compile(FUNCTION_PATTERN)
 
@@ -31,6 +33,7 @@ _FUNCTION = re.compile(FUNCTION_PATTERN)
 def maps(flow: JobFlow, graph: StepGraph, demands: list[Demand]) -> Iterator[Problem]:
     """Each map can be written as a command, and its tasks do not write over each other."""
     shared = cascade.by_name(flow.spec.templates)
+    told: dict[int, list[tuple[str, str]]] = {}
     for index, (base, step) in enumerate(places(flow)):
         if step.map is None:
             continue
@@ -43,23 +46,30 @@ def maps(flow: JobFlow, graph: StepGraph, demands: list[Demand]) -> Iterator[Pro
             yield Problem(path, "the step has an array, too", cure)
         used = shared.get(step.template_ref or "")
         template = used.template if used is not None else step.template
-        yield from _command(base, step, template)
+        where = (*base, "templateRef") if step.template_ref is not None else (*base, "template")
+        if id(template) not in told:
+            told[id(template)] = list(_command(template))
+        yield from (Problem(where, words, cure) for words, cure in told[id(template)])
         yield from _function(path, step.map)
         yield from _items(path, step.map, index, graph, demands)
         yield from _files(path, step.map)
 
 
-def _command(base: Path, step: Step, template: Mapping[str, Any] | None) -> Iterator[Problem]:
+def _command(template: Mapping[str, Any] | None) -> Iterator[tuple[str, str]]:
+    """What is wrong with a template of a map, and the cure; the same for all who share it."""
     main = main_container(template)
     for key in ("command", "args"):
         if main.get(key):
-            where = (*base, "templateRef") if step.template_ref is not None else (*base, "template")
             words = f"container {main.get('name')} has {key}, but a map step writes its own"
-            yield Problem(where, words, f"Remove {key} from the template, or map from the step")
-    for variable in main.get("env") or ():
-        if isinstance(variable, Mapping) and variable.get("name") == ITEMS_VARIABLE:
-            where = (*base, "templateRef") if step.template_ref is not None else (*base, "template")
-            yield Problem(where, f"{ITEMS_VARIABLE} is set by the map", "Rename the variable")
+            yield words, f"Remove {key} from the template, or map from the step"
+    variables = main.get("env")
+    if not isinstance(variables, list):
+        return
+    if len(variables) > MOST_VARIABLES:
+        words = f"container {main.get('name')} has more than {MOST_VARIABLES} variables"
+        yield words, "Read them from a file or a ConfigMap"
+    if any(isinstance(v, Mapping) and v.get("name") == ITEMS_VARIABLE for v in variables):
+        yield f"{ITEMS_VARIABLE} is set by the map", "Rename the variable"
 
 
 def _function(path: Path, mapping: Map) -> Iterator[Problem]:

@@ -9,6 +9,10 @@ from jobflows.api.placeholders import has_any
 from jobflows.api.quantities import parse_quantity
 from jobflows.api.validation.names import GENERATED, NAME_MAX, duplicates, is_object_name
 from jobflows.api.validation.problems import Path, Problem
+from jobflows.api.validation.shapes import META, STRINGS, misshapen
+
+OBJECT = {"metadata": META, "data": STRINGS, "binaryData": STRINGS, "spec": dict}
+"""What of a PVC or a ConfigMap is more than passed on."""
 
 
 def resources(path: Path, value: Any) -> Iterator[Problem]:
@@ -66,6 +70,7 @@ def resource_templates(flow: JobFlow) -> Iterator[Problem]:
             path = (*base, key, index)
             names.append(_name(item))
             yield from _object_name((*path, "metadata", "name"), names[-1], flow)
+            yield from misshapen(path, item, OBJECT)
             if key == "volumeClaimTemplates":
                 yield from _claim(path, item)
         yield from (

@@ -1,12 +1,13 @@
 """Shared templates: each templateRef names one, and what its placeholders need is there.
 
-A template is read once, however many steps use it. What all its users lack is a problem of the
-template; what one step lacks is a problem of that step, which says where the template needs it.
+A template is read once, however many steps use it: 10,000 users of a template with 50,000 strings
+cost no more than both. What all its users lack is a problem of the template; what one step lacks is
+a problem of that step, which says where the template needs it.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from itertools import chain
+from itertools import islice
 
 from jobflows.api.model import JobFlow
 from jobflows.api.placeholders import find, find_arguments, find_outcome
@@ -22,15 +23,22 @@ from jobflows.api.validation.parameters import (
 from jobflows.api.validation.places import places
 from jobflows.api.validation.problems import Path, Problem, Spelling, dotted, listed
 
+MOST_NAMED = 8
+"""Names that one problem, or the problems of one step, tell of."""
+
 
 @dataclass(frozen=True, slots=True)
 class Shared:
     """A template as its users see it: where it first mentions which names."""
 
-    path: Path
     strings: tuple[tuple[Path, str], ...]
     arguments: Mapping[str, Path]
     parameters: Mapping[str, Path]
+    plain_arguments: Mapping[str, Path]
+    """Those that stand where a value that only the kubelet reads cannot."""
+    plain_parameters: Mapping[str, Path]
+    outcome: tuple[Path, str] | None
+    """Where it first speaks of how the flow ended."""
 
     @classmethod
     def read(cls, index: int, template: StepTemplate) -> "Shared":
@@ -39,14 +47,27 @@ class Shared:
             *leaves((*path, "template"), template.template),
             *fallback_strings(path, template.retry_policy),
         )
-        arguments: dict[str, Path] = {}
-        parameters: dict[str, Path] = {}
-        for where, text in strings:
-            for name in find_arguments(text):
-                arguments.setdefault(name, where)
-            for name in find(text):
-                parameters.setdefault(name, where)
-        return cls(path, strings, arguments, parameters)
+        plain = [each for each in strings if not becomes_environment(each[0])]
+        outcomes = ((where, name) for where, text in strings for name in find_outcome(text))
+        return cls(
+            strings,
+            _first(find_arguments, strings),
+            _first(find, strings),
+            _first(find_arguments, plain),
+            _first(find, plain),
+            next(outcomes, None),
+        )
+
+
+def _first(
+    find: Callable[[str], Iterable[str]], strings: Iterable[tuple[Path, str]]
+) -> dict[str, Path]:
+    """The names in `strings`, each with the first place that it is found in."""
+    found: dict[str, Path] = {}
+    for where, text in strings:
+        for name in find(text):
+            found.setdefault(name, where)
+    return found
 
 
 def shared_templates(flow: JobFlow, spelling: Spelling) -> Iterator[Problem]:
@@ -60,6 +81,10 @@ def shared_templates(flow: JobFlow, spelling: Spelling) -> Iterator[Problem]:
         if step.template_ref is not None:
             own = inputs.setdefault(step.template_ref, set())
             own.update(parameter.name for parameter in step.inputs.parameters)
+    elsewhere = {
+        name: [p for p in shared.parameters if p in inputs.get(name, ()) and p not in declared]
+        for name, shared in templates.items()
+    }
     for name, shared in templates.items():
         known = {*declared, *inputs.get(name, shared.parameters)}
         for path, text in shared.strings:
@@ -80,18 +105,16 @@ def shared_templates(flow: JobFlow, spelling: Spelling) -> Iterator[Problem]:
             shared = templates[step.template_ref]
             yield from _outcome(path, shared)
             yield from _arguments(path, step, shared, spelling)
-            yield from _parameters(path, step, shared, inputs[step.template_ref] - declared)
+            yield from _parameters(path, step, shared, elsewhere[step.template_ref])
 
 
 def _outcome(path: Path, shared: Shared) -> Iterator[Problem]:
-    if path[1] == "onExit":
+    if path[1] == "onExit" or shared.outcome is None:
         return
-    for where, text in shared.strings:
-        for name in find_outcome(text):
-            words = f"the template has {{{{ {name} }}}} in {dotted(where)}, for exit handlers only"
-            cure = "Use another template, or move the step to spec.onExit"
-            yield Problem((*path, "templateRef"), words, cure)
-            return
+    where, name = shared.outcome
+    words = f"the template has {{{{ {name} }}}} in {dotted(where)}, for exit handlers only"
+    cure = "Use another template, or move the step to spec.onExit"
+    yield Problem((*path, "templateRef"), words, cure)
 
 
 def _arguments(path: Path, step: Step, shared: Shared, spelling: Spelling) -> Iterator[Problem]:
@@ -101,42 +124,48 @@ def _arguments(path: Path, step: Step, shared: Shared, spelling: Spelling) -> It
             f"template '{step.template_ref}' has no {{{{ arguments.{name} }}}}",
             spelling.did_you_mean(name, shared.arguments) or "Remove it, or use it in the template",
         )
-    missing = shared.arguments.keys() - step.arguments.keys()
-    if missing:
-        names = [name for name in shared.arguments if name in missing]
+    count = len(shared.arguments) - len(step.arguments.keys() & shared.arguments.keys())
+    if count:
+        lacking = (name for name in shared.arguments if name not in step.arguments)
+        names = list(islice(lacking, MOST_NAMED))
+        more = f" and {count - len(names)} more" if count > len(names) else ""
         where = dotted(shared.arguments[names[0]])
         yield Problem(
             (*path, "arguments"),
-            f"template '{step.template_ref}' needs {listed(names)}, as {where} says",
+            f"template '{step.template_ref}' needs {', '.join(names)}{more}, as {where} says",
             f'Write `{names[0]}: "…"` into the step\'s arguments',
         )
 
 
-def _parameters(path: Path, step: Step, shared: Shared, elsewhere: set[str]) -> Iterator[Problem]:
+def _parameters(
+    path: Path, step: Step, shared: Shared, elsewhere: Iterable[str]
+) -> Iterator[Problem]:
     """The step has the parameters of the template that are inputs `elsewhere`, where they fit."""
     own = {parameter.name for parameter in step.inputs.parameters}
-    for name, where in shared.parameters.items():
-        if name in elsewhere and name not in own:
-            yield Problem(
-                (*path, "templateRef"),
-                f"template '{step.template_ref}' needs parameter '{name}', as {dotted(where)} says",
-                "Add it to the step's inputs.parameters, as other steps have it",
-            )
+    lacking = (name for name in elsewhere if name not in own)
+    for name in islice(lacking, MOST_NAMED):
+        where = shared.parameters[name]
+        yield Problem(
+            (*path, "templateRef"),
+            f"template '{step.template_ref}' needs parameter '{name}', as {dotted(where)} says",
+            "Add it to the step's inputs.parameters, as other steps have it",
+        )
     by_kubelet = read_by_kubelet(step)
     if not by_kubelet:
         return
-    for where, text in shared.strings:
-        if becomes_environment(where):
-            continue
-        through = (find(step.arguments.get(name, "")) for name in find_arguments(text))
-        for name in dict.fromkeys((*find(text), *chain.from_iterable(through))):
-            if name in by_kubelet:
-                yield Problem(
-                    (*path, "templateRef"),
-                    f"parameter '{name}' comes from a {by_kubelet[name]}, which only the kubelet "
-                    f"reads, and the template has it in {dotted(where)}",
-                    ELSEWHERE,
-                )
+    places = {name: w for name in by_kubelet if (w := shared.plain_parameters.get(name))}
+    for argument, text in step.arguments.items():
+        through = shared.plain_arguments.get(argument)
+        for name in find(text) if through else ():
+            if name in by_kubelet and through:
+                places.setdefault(name, through)
+    for name, where in places.items():
+        yield Problem(
+            (*path, "templateRef"),
+            f"parameter '{name}' comes from a {by_kubelet[name]}, which only the kubelet "
+            f"reads, and the template has it in {dotted(where)}",
+            ELSEWHERE,
+        )
 
 
 def _declare(templates: Iterable[str]) -> str:

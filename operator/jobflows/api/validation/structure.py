@@ -14,7 +14,7 @@ from pydantic_core import ErrorDetails
 
 from jobflows.api.base import Model
 from jobflows.api.model import API_VERSION, KIND, JobFlow
-from jobflows.api.validation.problems import Path, Problem, Spelling
+from jobflows.api.validation.problems import Path, Problem, Spelling, shown
 
 DEEPEST = 100
 
@@ -78,8 +78,10 @@ def _way_down(document: Mapping[Any, Any]) -> Path:
     return ways[-1][0][:8]
 
 
-def read(document: Mapping[Any, Any], spelling: Spelling) -> tuple[JobFlow | None, list[Problem]]:
-    """Return the flow, or as much of it as can be read, and the problems of its structure."""
+def read(
+    document: Mapping[Any, Any], spelling: Spelling, *, most: int
+) -> tuple[JobFlow | None, list[Problem]]:
+    """Return the flow, or as much of it as can be read, and `most` problems of its structure."""
     try:
         return JobFlow.model_validate(document), []
     except ValidationError as error:
@@ -88,7 +90,7 @@ def read(document: Mapping[Any, Any], spelling: Spelling) -> tuple[JobFlow | Non
             for detail in error.errors(include_url=False)
             # pydantic counts valid items only, and so calls a list of one bad item empty.
             if not (detail["type"] == "too_short" and detail["input"])
-        ]
+        ][:most]
     return salvage(document, details), [_problem(detail, spelling) for detail in details]
 
 
@@ -139,7 +141,7 @@ def _problem(detail: ErrorDetails, spelling: Spelling) -> Problem:
         expected, cure = _EXPECTED[kind]
         if path[-1] == "when" and isinstance(value, bool):
             cure = f"Write {'always' if value else 'never'}"
-        return Problem(path, f"must be {expected}, not {_shown(value)}", cure)
+        return Problem(path, f"must be {expected}, not {shown(value)}", cure)
     if kind == "literal_error":
         return _wrong_choice(path, value, str(context["expected"]), spelling)
     if kind == "too_short":
@@ -164,7 +166,7 @@ def _problem(detail: ErrorDetails, spelling: Spelling) -> Problem:
     ):
         if bound in context:
             rule = f"must be {words} {context[bound]:.12g}"
-            return Problem(path, f"{rule}, not {_shown(value)}", "Write a number in this range")
+            return Problem(path, f"{rule}, not {shown(value)}", "Write a number in this range")
     return Problem(path, detail["msg"][:1].lower() + detail["msg"][1:], "Correct the value")
 
 
@@ -213,7 +215,7 @@ def _unknown_field(path: Path, spelling: Spelling) -> Problem:
 
 def _wrong_choice(path: Path, value: Any, expected: str, spelling: Spelling) -> Problem:
     choices = [choice.strip("'") for choice in expected.replace(" or ", ", ").split(", ")]
-    message = f"must be {' or '.join(choices)}, not {_shown(value)}"
+    message = f"must be {' or '.join(choices)}, not {shown(value)}"
     if len(choices) == 1:
         return Problem(path, message, f"Write {choices[0]}")
     cure = spelling.did_you_mean(str(value), choices)
@@ -240,14 +242,3 @@ def _model_of(field: FieldInfo) -> type[Model]:
             return annotation
         waiting.extend(get_args(annotation))
     raise LookupError(f"no model in {field.annotation}")
-
-
-def _shown(value: Any) -> str:
-    if isinstance(value, dict):
-        return "a mapping"
-    if isinstance(value, list | tuple):
-        return "a list"
-    if isinstance(value, bool):
-        return str(value).lower()
-    text = repr(value)
-    return text if len(text) <= 60 else f"{text[:57]}..."

@@ -8,14 +8,20 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from jobflows.api.base import INT32_MAX
 from jobflows.api.model import JobFlow
 from jobflows.api.spec import Step
 from jobflows.api.validation.places import places
-from jobflows.api.validation.problems import Path, Problem
+from jobflows.api.validation.problems import Path, Problem, shown
 from jobflows.api.validation.resources import resources
+from jobflows.api.validation.shapes import JOB, misshapen
 
 MOST_PODS = 100_000
 """The API server's own limit for completions of an Indexed Job."""
+
+
+MOST_CONTAINERS = 100
+"""Far more than a node runs of one pod; steps that share a template look through them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +81,9 @@ def _job(job: Part, *, pod_failure_policy: bool) -> Iterator[Problem]:
         part = job[key]
         if part.value is not None and part.value != expected:
             yield Problem(
-                part.path, f"'{part.value}' is not {expected}", f"Write {expected} or leave it out"
+                part.path,
+                f"{shown(part.value)} is not {expected}",
+                f"Write {expected} or leave it out",
             )
     spec = job["spec"]
     pod = spec["template"]["spec"]
@@ -87,16 +95,21 @@ def _job(job: Part, *, pod_failure_policy: bool) -> Iterator[Problem]:
     if wrong:
         yield from wrong
         return
-    yield from _job_numbers(spec)
-    yield from _restart_policy(pod["restartPolicy"], pod_failure_policy=pod_failure_policy)
-    yield from _containers(pod)
+    problems = [
+        *_job_numbers(spec),
+        *_restart_policy(pod["restartPolicy"], pod_failure_policy=pod_failure_policy),
+        *_containers(pod),
+    ]
+    yield from problems
+    told = {problem.path for problem in problems}
+    yield from (p for p in misshapen(job.path, job.value, JOB) if p.path not in told)
 
 
 def _job_numbers(spec: Part) -> Iterator[Problem]:
     for key, least, most in (
-        ("backoffLimit", 0, None),
-        ("activeDeadlineSeconds", 1, None),
-        ("ttlSecondsAfterFinished", 0, None),
+        ("backoffLimit", 0, INT32_MAX),
+        ("activeDeadlineSeconds", 1, INT32_MAX),
+        ("ttlSecondsAfterFinished", 0, INT32_MAX),
         ("completions", 1, MOST_PODS),
         ("parallelism", 1, MOST_PODS),
     ):
@@ -107,20 +120,27 @@ def _job_numbers(spec: Part) -> Iterator[Problem]:
             yield Problem(part.path, "must be a whole number", "Write a number without quotes")
         elif part.value < least:
             yield Problem(
-                part.path, f"must be at least {least}, not {part.value}", f"Write {least} or more"
+                part.path,
+                f"must be at least {least}, not {shown(part.value)}",
+                f"Write {least} or more",
             )
-        elif most is not None and part.value > most:
-            yield Problem(part.path, f"{part.value} is more than {most}", "Split the step")
+        elif part.value > most:
+            cure = "Split the step" if most == MOST_PODS else "Write a smaller number"
+            yield Problem(part.path, f"{shown(part.value)} is more than {most}", cure)
     mode = spec["completionMode"]
     if mode.value not in (None, "NonIndexed", "Indexed"):
-        yield Problem(mode.path, f"'{mode.value}' does not exist", "Write Indexed or NonIndexed")
+        yield Problem(
+            mode.path, f"{shown(mode.value)} does not exist", "Write Indexed or NonIndexed"
+        )
     elif mode.value == "Indexed" and spec["completions"].value is None:
         yield Problem(mode.path, "Indexed needs completions", "Write completions beside it")
 
 
 def _restart_policy(part: Part, *, pod_failure_policy: bool) -> Iterator[Problem]:
     if part.value not in (None, "Never", "OnFailure"):
-        yield Problem(part.path, f"a Job cannot use '{part.value}'", "Write Never or OnFailure")
+        yield Problem(
+            part.path, f"a Job cannot use {shown(part.value)}", "Write Never or OnFailure"
+        )
     elif part.value == "OnFailure" and pod_failure_policy:
         yield Problem(
             part.path,
@@ -137,6 +157,10 @@ def _containers(pod: Part) -> Iterator[Problem]:
         )
     names: set[str] = set()
     for part in (pod["initContainers"], containers):
+        if isinstance(part.value, list) and len(part.value) > MOST_CONTAINERS:
+            words = f"has more than {MOST_CONTAINERS} containers"
+            yield Problem(part.path, words, "Run them as steps")
+            continue
         wrong = part.wrong_type(list, "a list")
         yield from wrong
         if wrong or part.value is None:

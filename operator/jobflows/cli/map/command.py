@@ -11,18 +11,20 @@ from contextlib import ExitStack
 from pathlib import Path
 from types import FrameType
 
+from jobflows.calling.function import see_current_directory
+from jobflows.calling.message import leave_message
 from jobflows.chunking.checkpoint.errors import FingerprintError, ResultLogError
 from jobflows.chunking.checkpoint.fingerprint import function_key
 from jobflows.chunking.checkpoint.log import ResultLog
 from jobflows.chunking.run import MapRun
-from jobflows.cli.map.function import JsonFunction, see_current_directory
+from jobflows.cli.map.function import JsonFunction
 from jobflows.cli.map.items import Items, Stream, read_items, read_slice
 from jobflows.cli.map.options import parse, run_options
 from jobflows.cli.map.progress import Bar, Lines, Progress
 from jobflows.cli.map.progress import write as say
 from jobflows.cli.map.refusal import Refused, Unwritable
 from jobflows.cli.map.results import ResultsFile, user_traceback
-from jobflows.cli.map.summary import leave_message, summarize, to_message, to_table
+from jobflows.cli.map.summary import summarize, to_message, to_table
 from jobflows.cli.map.work import Kept, Outcome, Streamed, perform, write_from
 
 DONE, FAILED, REFUSED, OF_A_SIGNAL = 0, 1, 2, 128

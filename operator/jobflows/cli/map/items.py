@@ -9,7 +9,9 @@ from __future__ import annotations
 import glob
 import json
 import os
+import re
 import select
+import stat
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +19,8 @@ from typing import Any
 
 from jobflows.cli.map.handed import PREFIX, read_handed
 from jobflows.cli.map.records import (
+    TOO_DEEP,
+    TOO_LONG,
     Checksum,
     Records,
     check_line,
@@ -31,6 +35,8 @@ KINDS = (
     ".jsonl (a JSON value a line), .json (an array), .csv or .tsv (a row a line, the first names "
     "the columns), .txt (a string a line)"
 )
+
+_SLICE = re.compile("[0-9]{0,18}:[0-9]{0,18}")
 
 LOOK_SECONDS = 0.1
 """How often a stream that waits for a line looks whether it is to end."""
@@ -50,11 +56,9 @@ class Items:
 
 def read_slice(text: str) -> tuple[int, int | None]:
     """START:STOP, either of which may be missing."""
-    start, colon, stop = text.partition(":")
-    if not colon or not all(
-        part == "" or (part.isascii() and part.isdigit()) for part in (start, stop)
-    ):
-        raise Refused(f"--slice {text}: give START:STOP, whole numbers from 0, such as 100:200")
+    if not _SLICE.fullmatch(text):
+        raise Refused(f"--slice {text:.60}: give START:STOP, whole numbers from 0, such as 100:200")
+    start, _, stop = text.partition(":")
     begin, end = int(start or 0), int(stop) if stop else None
     if end is not None and end < begin:
         raise Refused(f"--slice {text}: STOP is below START")
@@ -80,7 +84,7 @@ def read_items(named: str, start: int, stop: int | None, *, fingerprint: bool) -
     try:
         files, read = _read(named, start, stop, checksum)
     except OSError as error:
-        raise Refused(f"{named}: cannot be read: {error.strerror}") from None
+        raise Refused(f"{error.filename or named}: cannot be read: {error.strerror}") from None
     return Items(read, start, f"#{checksum.hexdigest()}" if checksum else "", files)
 
 
@@ -94,6 +98,8 @@ def _read(
     suffix = path.suffix.lower()
     if path.is_dir():
         raise Refused(f"{named}: is a folder; name its files by a pattern: '{path}/*'")
+    if not stat.S_ISREG(path.stat().st_mode):  # to read a pipe could take for ever, and works once
+        raise Refused(f"{named}: is no file; give JSON lines by --items -, or save them in a file")
     if suffix in (".jsonl", ".ndjson"):
         return (named,), read_lines(path, parse_json, start, stop, checksum)
     if suffix == ".txt":
@@ -103,7 +109,6 @@ def _read(
         return (named,), read_rows(path, delimiter, start, stop, checksum)
     if suffix == ".json":
         return (named,), _array(path, start, stop, checksum)
-    path.stat()  # that it is missing says more than that its kind is unknown
     raise Refused(f"{named}: its name does not tell what is in it; call it {KINDS}")
 
 
@@ -117,6 +122,10 @@ def _array(path: Path, start: int, stop: int | None, checksum: Checksum | None) 
         raise Refused(
             f"{path}:{error.lineno}: is not JSON: {error.msg} at column {error.colno}{hint}"
         ) from None
+    except ValueError:
+        raise Refused(f"{path}: {TOO_LONG}") from None
+    except RecursionError:
+        raise Refused(f"{path}: {TOO_DEEP}") from None
     if not isinstance(values, list):
         raise Refused(f"{path}: is a JSON {type(values).__name__}, an array is needed: [ … ]")
     values = values[start:stop]

@@ -12,7 +12,7 @@ import time
 from collections import deque
 from collections.abc import Callable
 
-from jobflows.cli.map.words import span
+from jobflows.measures import duration
 
 BAR_SECONDS, LINE_SECONDS = 0.2, 5.0
 RATE_SECONDS = 15.0
@@ -111,7 +111,7 @@ class Bar(Progress):
         if self.failed:
             parts.append(f"{self.failed:,} failed")
         parts.append(f"{rate:,.0f}/s" if rate >= 10 else f"{rate:.2g}/s")
-        parts.append(f"{span(now - self._began)}" if left is None else f"{span(left)} left")
+        parts.append(f"{duration(now - self._began)}" if left is None else f"{duration(left)} left")
         parts.append(f"{self.workers} worker{'s' * (self.workers != 1)}")
         return "  ".join(parts)
 

@@ -21,6 +21,9 @@ from jobflows.cli.map.refusal import Refused
 Parse = Callable[[bytes], Any]
 csv.field_size_limit(1 << 30)
 
+TOO_DEEP = "is nested too deeply; flatten the value"
+TOO_LONG = "has a number of thousands of digits; write it as a string"
+
 
 class Checksum(Protocol):
     """Of hashlib."""
@@ -113,8 +116,10 @@ def check_line(parse: Parse, line: bytes, place: str) -> Any:
             f"{place}: is not JSON: {error.msg} at column {error.colno}; write one JSON value a "
             "line, strings in double quotes"
         ) from None
+    except ValueError:
+        raise Refused(f"{place}: {TOO_LONG}") from None
     except RecursionError:
-        raise Refused(f"{place}: is nested too deeply; flatten the value") from None
+        raise Refused(f"{place}: {TOO_DEEP}") from None
 
 
 def read_rows(

@@ -7,25 +7,19 @@ failed items is cut until it fits. A program reads it with `outputs.parameters` 
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
+from jobflows.calling.message import MOST_BYTES
 from jobflows.chunking.machine.cgroups import cpu_quota, memory_limit
 from jobflows.chunking.report import Report
-from jobflows.cli.map.words import size, span
+from jobflows.measures import duration, size
 
-MOST_BYTES = 4096
 MOST_FAILED = 50
 """Failed items that are remembered; each takes 40 bytes of the message at least."""
 MOST_LETTERS = 160
 """Of the error of one item."""
 SHOWN_FAILED = 5
-
-TERMINATION_LOG = "/dev/termination-log"
-TERMINATION_VARIABLE = "JOBFLOW_TERMINATION_LOG"
-"""Where a run on one machine wants the message, as jobflows.local says it."""
 
 Failed = Sequence[tuple[int, str]]
 
@@ -70,19 +64,6 @@ def to_message(summary: dict[str, Any]) -> bytes:
     raise AssertionError("a summary without items is a few hundred bytes")
 
 
-def leave_message(message: bytes) -> str:
-    """Write the termination message, if this is a pod or a step; returns what went wrong."""
-    named = os.environ.get(TERMINATION_VARIABLE)
-    path = Path(named or TERMINATION_LOG)
-    if named is None and not (path.is_file() and os.access(path, os.W_OK)):
-        return ""
-    try:
-        path.write_bytes(message)
-    except OSError as error:
-        return f"{path}: the summary cannot be written: {error.strerror}"
-    return ""
-
-
 def to_table(summary: dict[str, Any]) -> str:
     """The summary for people."""
     of = summary["map"]
@@ -91,7 +72,7 @@ def to_table(summary: dict[str, Any]) -> str:
         counts.append(f"{of['failed']:,} failed")
     if of["skipped"]:
         counts.append(f"{of['skipped']:,} done before")
-    rows = [("items", f"{of['items']:,}: {', '.join(counts)}"), ("time", span(of["seconds"]))]
+    rows = [("items", f"{of['items']:,}: {', '.join(counts)}"), ("time", duration(of["seconds"]))]
     if of["done"] + of["failed"]:
         took = f"speedup {of['speedup']:.2f}"
         if of["predictedSpeedup"] is not None:

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from jobflows.chunking.machine.cgroups import (
@@ -73,7 +73,6 @@ _GROUP = st.text("abc", min_size=1, max_size=3)
 _MICROSECONDS = st.none() | st.integers(1000, 10_000_000)
 
 
-@settings(deadline=None)  # the machine may be busy
 @given(path=st.lists(_GROUP, max_size=4), quotas=st.lists(_MICROSECONDS, min_size=5, max_size=5))
 def test_no_group_above_is_forgotten(
     path: list[str], quotas: list[int | None], tmp_path_factory: pytest.TempPathFactory
@@ -88,7 +87,6 @@ def test_no_group_above_is_forgotten(
     assert cpu_quota(root) == min(known, default=None)
 
 
-@settings(deadline=None)  # the machine may be busy
 @given(text=st.text())
 def test_nothing_that_a_file_says_is_an_error(
     text: str, tmp_path_factory: pytest.TempPathFactory

@@ -1,0 +1,1 @@
+"""`jobflow archive`: what ran, kept in a database."""

@@ -1,0 +1,1 @@
+"""Faults between the real operator and a real API server: `make faults`."""

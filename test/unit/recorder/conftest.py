@@ -1,0 +1,5 @@
+"""The archive's fixtures, here as well."""
+
+from unit.archive.conftest import archive, empty
+
+__all__ = ["archive", "empty"]
