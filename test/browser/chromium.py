@@ -25,10 +25,15 @@ from typing import Any
 
 PACKAGES = ("chromium", "chromium-driver", "fonts-dejavu-core")
 START_SECONDS = 60
+WAIT_SECONDS = 60
 
 
 class UnavailableError(Exception):
     """There is no Chromium to be had; the text says why."""
+
+
+class StaleError(AssertionError):
+    """What was found is no longer in the page."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,24 +111,25 @@ class Window:
         return self._call("POST", f"{self._session}/execute/sync", body)
 
     def until(self, script: str, *given: Any) -> Any:
-        """Wait until a script returns what is true."""
-        body = {
-            "script": (
-                "const done = arguments[arguments.length - 1], given = [...arguments].slice(0, -1);"
-                f"const ask = function () {{ {script} }};"
-                "const look = () => { const found = ask.apply(null, given);"
-                " if (found) done(found); else requestAnimationFrame(look); }; look();"
-            ),
-            "args": list(given),
-        }
-        return self._call("POST", f"{self._session}/execute/async", body)
+        """Ask until a script returns what is true: one that waits in the page dies with it."""
+        end = time.monotonic() + WAIT_SECONDS
+        while not (found := self.ask(script, *given)):
+            if time.monotonic() > end:
+                raise AssertionError(f"{self.address}: never true in {WAIT_SECONDS} s: {script}")
+            time.sleep(0.02)
+        return found
 
     def click(self, selector: str) -> None:
-        """Click on what a CSS selector finds first."""
+        """Click on what a CSS selector finds first, once the page has it."""
         body = {"using": "css selector", "value": selector}
-        found = self._call("POST", f"{self._session}/element", body)
-        (element,) = found.values()
-        self._call("POST", f"{self._session}/element/{element}/click", {})
+        while True:
+            self.until("return document.querySelector(arguments[0])", selector)
+            (element,) = self._call("POST", f"{self._session}/element", body).values()
+            try:
+                self._call("POST", f"{self._session}/element/{element}/click", {})
+            except StaleError:  # a live page has put in a newer one meanwhile
+                continue
+            return
 
     def keys(self, text: str) -> None:
         """Type; \\ue004 is the tabulator, \\ue007 the return key (WebDriver, 17.4.2)."""
@@ -187,7 +193,9 @@ class Window:
             with urllib.request.urlopen(request, timeout=120) as answer:
                 return json.load(answer)["value"]
         except urllib.error.HTTPError as error:
-            raise AssertionError(json.load(error)["value"]["message"]) from None
+            said = json.load(error)["value"]
+            stale = said["error"] == "stale element reference"
+            raise (StaleError if stale else AssertionError)(said["message"]) from None
 
 
 @cache

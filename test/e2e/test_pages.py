@@ -93,14 +93,15 @@ def test_every_page_is_drawn_and_nothing_is_complained_of(
 def test_a_person_clicks_from_the_list_to_a_log(window: Window, site: str) -> None:
     window.go(site)
     window.click('a[href="/flows/etl-uid"]')
-    assert "temperature-of-the-sea" in text(window)
+    window.until("return document.body.innerText.includes('temperature-of-the-sea')")
     window.click('svg.graph a[href$="/simulate"]')
-    assert window.address.endswith("/steps/simulate")
+    window.until("return location.pathname.endsWith('/steps/simulate')")
     window.click('nav[aria-label="Phases"] a[href$="Failed"]')
+    window.until("return location.search.includes('Failed')")
     window.click("section#attempts tbody a")
-    assert "Failed" in window.ask("return document.querySelector('h1').innerText")
+    window.until("return document.querySelector('h1').innerText.includes('Failed')")
     window.click('a[href*="/errors/"]')
-    assert "What these attempts have in common" in text(window)
+    window.until("return document.body.innerText.includes('What these attempts have in common')")
 
 
 def test_a_keyboard_is_enough(window: Window, site: str) -> None:
@@ -201,8 +202,9 @@ def test_a_click_approves_a_run_of_this_machine(window: Window, tmp_path: Path) 
         window.until("return document.querySelector('h1').innerText.includes('Succeeded')")
         assert run.wait(60) == 0
         window.click('a[href$="/steps/after"]')
+        window.until("return location.pathname.endsWith('/steps/after')")
         window.click("section#attempts tbody a")
-        assert "approved" in text(window)
+        window.until("return document.body.innerText.includes('approved')")
     finally:
         for process in (ui, run):
             process.terminate()

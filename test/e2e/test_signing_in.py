@@ -43,7 +43,7 @@ def sign_in(window: Window, address: str, token: str) -> None:
     window.until("return location.pathname === '/login'")
     window.click("input[name=token]")
     window.keys(token + RETURN)
-    window.until("return location.pathname !== '/login'")
+    window.until("return location.pathname !== '/login' && document.readyState === 'complete'")
 
 
 @contextmanager
