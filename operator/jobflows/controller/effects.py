@@ -73,7 +73,7 @@ class Effects:
 
         Starts are only set going: the flow is planned again when they are answered, and events do
         not wait for them. Exit handlers are started, and removals are done, once the ledger is on
-        record. Raises what has to be tried again.
+        record, and not at all of a flow that has no record here. Raises what has to be tried again.
         """
         if not self._starting.keeps(state):
             await self._status.flush(state)
@@ -95,11 +95,11 @@ class Effects:
                     self._enqueue(state.uid)
                 case _:
                     removals.append(action)
+        if (handlers or removals) and not await self._status.flush(state):
+            return
         if handlers:
-            await self._status.flush(state)
             self._enqueue(state.uid)  # what is free may be another's by now
         if removals:
-            await self._status.flush(state)
             await _all([self._remove(flow, action) for action in removals])
 
     async def delete_flow(self, meta: Meta) -> None:

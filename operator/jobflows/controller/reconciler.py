@@ -193,9 +193,9 @@ class Reconciler:
         starts = [flow.steps[a.step].name for a in answer.actions if isinstance(a, StartAttempt)]
         self._admission.note(flow, answer, held_up=state.holds.stop(starts, now))
         if answer.actions and _is_untold(state):
-            await self._status.flush(state)
-            state.sightings.look_again()  # what was free may be another's by now: plan again
-            self._wake(state.uid, now)
+            if await self._status.flush(state):
+                state.sightings.look_again()  # what was free may be another's by now: plan again
+                self._wake(state.uid, now)
             return
         if answer.actions:
             await self._effects.carry_out(state, flow, answer.actions)

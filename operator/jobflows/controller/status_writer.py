@@ -82,12 +82,15 @@ class StatusWriter:
         timer = asyncio.get_running_loop().call_later(delay, self._fire, state)
         self._due[state.uid] = (state, timer)
 
-    async def flush(self, state: FlowState) -> None:
-        """Return when the ledger as it is now is on record; raises what the API server says."""
+    async def flush(self, state: FlowState) -> bool:
+        """Return when the ledger as it is now is on record; raises what the API server says.
+
+        False if there is no record of the flow here any more: the watch is about to tell of it.
+        """
         waiting = self._due.pop(state.uid, None)
         if waiting is not None:
             waiting[1].cancel()
-        await self._write_ledger(state)
+        return await self._write_ledger(state)
 
     async def drain(self) -> None:
         """Write all that waits, for a clean stop; what fails is made good by the next start."""
@@ -114,11 +117,12 @@ class StatusWriter:
 
     async def put(
         self, state: FlowState, status: dict[str, Any], known: dict[str, Any] | None = None
-    ) -> None:
+    ) -> bool:
         """Bring the status on the API server to `status`, with one patch or none.
 
         `known` is what its record says, if that is decoded already. The patch fits the flow as it
-        is known here only: if somebody else has written to it, it is read and patched anew.
+        is known here only: if somebody else has written to it, it is read and patched anew. False
+        if the flow is gone, or another shard's.
         """
         while state.record is not None:
             record = state.record
@@ -127,22 +131,23 @@ class StatusWriter:
             status = {**status, "shard": self._shard.stamp(state)}
             patch = {key: value for key, value in status.items() if known.get(key) != value}
             if not patch.keys() - {"estimatedCompletionTime", "shard"}:
-                return
+                return True
             try:
                 await self._send(state, record, _json_patch(record, known, patch))
-                return
+                return True
             except ApiError as error:
                 if not (error.not_found or error.invalid):
                     raise
                 found = await self._read(record)
                 if found is None:
-                    return
+                    return False
                 if found.metadata.resourceVersion == record.metadata.resourceVersion:
                     raise
                 self._flows.observe(found)
                 if state.record is record:
-                    return  # it is another shard's by now
+                    return False  # it is another shard's by now
                 known = None
+        return False
 
     async def _send(self, state: FlowState, record: FlowRecord, body: list[dict[str, Any]]) -> None:
         loop = asyncio.get_running_loop()
@@ -189,14 +194,14 @@ class StatusWriter:
                 timer = asyncio.get_running_loop().call_later(RETRY_SECONDS, self._fire, state)
                 self._due[state.uid] = (state, timer)
 
-    async def _write_ledger(self, state: FlowState) -> None:
+    async def _write_ledger(self, state: FlowState) -> bool:
         async with state.writing, self._turns:
             state.in_line = False
             flow, ledger, record = state.flow, state.ledger, state.record
-            if flow is None or ledger is None or record is None:
-                return
-            if ledger == state.ledger_on_record:
-                return
+            if record is None:
+                return False
+            if flow is None or ledger is None or ledger == state.ledger_on_record:
+                return True  # one that is released is on record
             now = self._clock.now()
             status = write_status(flow, ledger, now)
             known = record.decoded_status()
@@ -205,10 +210,12 @@ class StatusWriter:
             if problems:  # said of the spec as it is; the rest is by the last valid one
                 generation = status["observedGeneration"] = record.metadata.generation
             status["conditions"] = conditions(ledger, generation, now, before, problems)
-            await self.put(state, status, known)
+            if not await self.put(state, status, known):
+                return False
             if state.flow is flow:  # an edit in the meantime has to be written, too
                 state.ledger_on_record = ledger
         self._after_write(state)
+        return True
 
 
 def _json_patch(

@@ -56,9 +56,10 @@ def _nobodys_objects() -> list[Patch]:
 
 
 def _removals_do_not_wait() -> list[Patch]:
-    async def flush(self: StatusWriter, state: Any) -> None:
+    async def flush(self: StatusWriter, state: Any) -> bool:
         self._spawn(state)
         await asyncio.sleep(0.0005)
+        return True
 
     return [(StatusWriter, "flush", flush)]
 

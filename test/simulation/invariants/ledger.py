@@ -56,7 +56,7 @@ class StatusAgrees(Invariant):
 
     def _step(self, flow: FlowFacts, record: Object) -> None:
         name, attempt = record["name"], record.get("attempt", 0)
-        jobs = [job for job in flow.jobs.get(name, ()) if not job.late]
+        jobs = [job for job in flow.jobs.get(name, ()) if not job.late or job.number == attempt]
         numbers = {job.number for job in jobs}
         if any(_twice(one, other) for one, other in pairwise(sorted(jobs, key=_by_number))):
             self.broken(f"step {name} has two Jobs of one attempt", flow)

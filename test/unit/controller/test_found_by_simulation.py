@@ -216,3 +216,19 @@ def test_a_creation_is_not_repeated_once_its_job_was_seen() -> None:
         stage.once_each("f", "a", "b")
 
     play(scenario)
+
+
+def test_no_exit_handler_is_started_of_a_flow_that_is_gone() -> None:
+    """Seed 1994: the deletion had not been told of, and the status was nowhere to be written."""
+
+    async def scenario(stage: Stage) -> None:
+        late = WatchFault(delay=10.0)
+        stage.server.faults = Rules().on(late, client="operator", resource="jobflows")
+        await stage.apply(flow("f", step("a", when="false"), onExit=[step("told")]))
+        await asyncio.sleep(5.0)
+        await stage.call("DELETE", f"{FLOWS}/f")
+        await asyncio.sleep(60.0)
+        assert stage.server.calls["operator", "patch", "jobflows/status"] == 1
+        assert stage.server.calls["operator", "create", "jobs"] == 0
+
+    play(scenario)

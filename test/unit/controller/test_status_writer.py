@@ -149,3 +149,14 @@ def test_one_write_of_a_flow_waits_in_line_however_much_happens() -> None:
         assert most == 2  # one on its way, and one that says what happened since
 
     play(scenario)
+
+
+def test_a_flow_goes_when_its_time_is_over_however_late_its_status_is_answered() -> None:
+    """The end was on record, and the flow released, when the deletion came to have it written."""
+
+    async def scenario(stage: Stage) -> None:
+        stage.server.faults = at_status(Fault(delay_answer=5.0), [1])
+        await stage.apply(flow("f", step("a"), executionPolicy={"ttlSecondsAfterFinished": 1}))
+        await stage.until(lambda: stage.flow("f") is None, seconds=30)
+
+    play(scenario)
