@@ -13,6 +13,7 @@ from cluster.api import Api
 from cluster_suite.process import write_kubeconfig
 from jobflows.cluster import connect
 from jobflows.cluster.login import Connection
+from model.rights import granted
 
 Object = dict[str, Any]
 
@@ -35,14 +36,8 @@ class Right:
 
 
 def expand(rules: Iterable[Object]) -> list[Right]:
-    """Every verb on every resource of these rules."""
-    return sorted(
-        Right(group, resource, verb)
-        for rule in rules
-        for group in rule["apiGroups"]
-        for resource in rule["resources"]
-        for verb in rule["verbs"]
-    )
+    """Every right of these rules, in order."""
+    return sorted(Right(*each) for each in granted(rules))
 
 
 def act_as(suite: Record, namespace: str, account: str, file: Path) -> Connection:

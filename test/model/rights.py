@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from functools import cache
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -15,18 +16,18 @@ from model.routes import Route
 _FILES = Path(__file__).parents[2] / "deploy" / "helm" / "jobflows" / "files"
 
 
+def granted(rules: Iterable[dict[str, Any]]) -> Iterator[tuple[str, str, str]]:
+    """Every verb on every resource of these rules: group, resource, verb."""
+    for rule in rules:
+        yield from product(rule["apiGroups"], rule["resources"], rule["verbs"])
+
+
 class Rights:
     """Of one client, whose name a refusal tells."""
 
     def __init__(self, user: str, rules: Iterable[dict[str, Any]]) -> None:
         self._user = user
-        self._granted = frozenset(
-            (group, resource, verb)
-            for rule in rules
-            for group in rule["apiGroups"]
-            for resource in rule["resources"]
-            for verb in rule["verbs"]
-        )
+        self._granted = frozenset(granted(rules))
 
     def check(self, route: Route, verb: str) -> None:
         """Raises `ApiError` for what none of the rules allows."""

@@ -31,10 +31,11 @@ from jobflows.controller.shards import Shard
 from jobflows.controller.standing import look
 from jobflows.controller.starting import BlockedError, Starting
 from jobflows.controller.status_writer import StatusWriter
+from jobflows.controller.succession import Succession
 from jobflows.controller.views import Views, either
 from jobflows.controller.workqueue import WorkQueue
 from jobflows.controller.world import World
-from jobflows.engine import CompiledFlow, Instant
+from jobflows.engine import Instant
 
 COMPONENT = "jobflow-operator"
 WAKE_SLACK = 0.001
@@ -85,6 +86,7 @@ class Operator:
         )
         self.world = World(self.queue.add, self._forget, clock, metrics.pod_ended, self._count)
         self.views = Views(self._client, self.world, shard, settings, rng)
+        self._succession = Succession(self.views, settings)
         self.status = StatusWriter(
             self._client,
             self.views.flows,
@@ -124,8 +126,8 @@ class Operator:
             clock=clock,
             wake=self._wake,
             look_up=self.views.look_up,
-            freshen=self._freshen,
-            recount=self._recount,
+            freshen=self._succession.freshen,
+            recount=self._succession.recount,
             evidence=EvidenceReader(self._client),
         )
         now = asyncio.get_running_loop().time
@@ -133,15 +135,12 @@ class Operator:
         self._workers: list[asyncio.Task[None]] = []
         self._stopping = asyncio.Event()
         self._active = asyncio.Event()
-        self._inherited = 0
-        self._recounting = asyncio.Lock()
-        self._recounted = False
         if not standby:
             self.take_over()
 
     def take_over(self, version: int = 0) -> None:
         """Begin to work. Whoever did before wrote nothing that is newer than `version`."""
-        self._inherited = version
+        self._succession.begin(version)
         self._active.set()
         now = asyncio.get_running_loop().time
         metrics, workers = self._metrics, self._settings.max_concurrent_reconciles
@@ -230,29 +229,6 @@ class Operator:
     def _called(self, operation: str, resource: str, status: str, seconds: float) -> None:
         self._metrics.api_call(operation, resource, status, seconds)
         self._pressure.note(operation, seconds)
-
-    async def _freshen(self, state: FlowState) -> bool:
-        """Read a flow anew that our predecessor may have written to since we heard of it.
-
-        False if it is gone. Versions of two resources compare: they count the writes of one store.
-        """
-        if self.views.flows.resource_version < self._inherited:
-            return await self.views.look_up_flow(state)
-        return True
-
-    async def _recount(self, flow: CompiledFlow) -> None:
-        """See all Jobs that our predecessor made, before anything is counted against a limit.
-
-        Without limits nothing is lost by hearing late of Jobs, whose names are taken.
-        """
-        limits = self._settings
-        shared = limits.max_concurrent_jobs or limits.max_concurrent_jobs_per_namespace
-        if self._recounted or not (shared or flow.is_limited):
-            return
-        async with self._recounting:
-            if not self._recounted and self.views.jobs.resource_version < self._inherited:
-                await self.views.jobs.catch_up()
-            self._recounted = True
 
     def _retry(self, uid: str, error: Exception) -> None:
         self._metrics.reconcile_error(_kind(error))

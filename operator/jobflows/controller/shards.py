@@ -61,7 +61,7 @@ class Shard:
 
     def has(self, record: FlowRecord) -> bool:
         """Whether a flow belongs to this shard."""
-        return self.count == 1 or self.bucket(record) % self.count == self.number
+        return self.count == 1 or self._owns(self.bucket(record))
 
     def bucket(self, record: FlowRecord) -> int:
         """The bucket of a flow: as it is stamped, else as it will be.
@@ -89,21 +89,23 @@ class Shard:
 
     def keeps(self, state: FlowState) -> bool:
         """Whether a flow is here still, as far as it is known by now where its Jobs are."""
-        return state.bucket is None or state.bucket % self.count == self.number
+        return state.bucket is None or self._owns(state.bucket)
 
     @property
     def selector(self) -> str:
         """What selects Jobs and pods of this shard; those without a label go to the first."""
         if self.count == 1:
             return ""
-        mine = [b for b in range(BUCKETS) if b % self.count == self.number]
-        others = [b for b in range(BUCKETS) if b % self.count != self.number]
-        word, buckets = ("in", mine) if self.number else ("notin", others)
-        return f"{labels.SHARD} {word} ({','.join(map(str, buckets))})"
+        first = self.number == 0
+        named = [str(b) for b in range(BUCKETS) if self._owns(b) is not first]
+        return f"{labels.SHARD} {'notin' if first else 'in'} ({','.join(named)})"
 
     def share(self, limit: int) -> int:
         """The part of a limit of all flows that this shard may use; 0 is no limit."""
         return limit // self.count + (self.number < limit % self.count)
+
+    def _owns(self, bucket: int) -> bool:
+        return bucket % self.count == self.number
 
 
 def targets(held: Mapping[str, int], shards: int) -> dict[str, int]:

@@ -14,6 +14,7 @@ import asyncio
 import logging
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from jobflows.cluster.client import Client
@@ -40,6 +41,8 @@ from jobflows.engine import (
 from jobflows.manifests import labels
 from jobflows.manifests.job import build_job
 from jobflows.manifests.records import JobRecord, OwnedMeta
+
+Object = dict[str, Any]
 
 log = logging.getLogger(__name__)
 
@@ -106,9 +109,8 @@ class Starting:
             locks=flow.steps[action.step].locks,
         )
         self._world.requested(state, step, request)
-        task = asyncio.get_running_loop().create_task(
-            self._start(state, flow, action, request, self._shard.stamp(state))
-        )
+        make = partial(build_job, flow, action, shard=self._shard.stamp(state))
+        task = asyncio.get_running_loop().create_task(self._start(state, flow, step, request, make))
         self._starts.add(task)
         task.add_done_callback(self._starts.discard)
 
@@ -116,20 +118,19 @@ class Starting:
         self,
         state: FlowState,
         flow: CompiledFlow,
-        action: StartAttempt,
+        step: str,
         request: Attempt,
-        shard: int,
+        make: Callable[[], Object],
     ) -> None:
         """Create the Job and put the answer where the next plan sees it."""
-        step = flow.steps[action.step].name
         answer: Attempt | None = None
         unanswered = replace(request, state=AttemptState.UNANSWERED)
         try:
-            answer = await self._create(state, flow, action, request, shard)
+            answer = await self._create(state, flow, step, request, make)
             if answer is not None and answer.state is AttemptState.STARTING:
                 self._world.requested(state, step, answer)
                 unanswered = replace(answer, state=AttemptState.UNANSWERED)
-                answer = await self._create(state, flow, action, answer, shard)
+                answer = await self._create(state, flow, step, answer, make)
             state.holds.accept(step)
         except BlockedError as error:
             answer = _refused(request, AttemptState.BLOCKED, str(error))
@@ -157,17 +158,17 @@ class Starting:
         self,
         state: FlowState,
         flow: CompiledFlow,
-        action: StartAttempt,
+        step: str,
         request: Attempt,
-        shard: int,
+        make: Callable[[], Object],
     ) -> Attempt | None:
         """Create the Job; None when it is there, else how the API server refused it.
 
         A request that is still to be made, STARTING, has another name than this one.
         """
 
-        def manifest() -> dict[str, Any]:
-            job = build_job(flow, action, shard=shard)
+        def manifest() -> Object:
+            job = make()
             job["metadata"]["name"] = request.ref.name
             return job
 
@@ -175,7 +176,7 @@ class Starting:
             answer = await self._client.create(JOBS, flow.namespace, manifest, attempts=1)
         except ApiError as error:
             if error.already_exists:
-                return await self._adopt(state, flow, request, flow.steps[action.step].name)
+                return await self._adopt(state, flow, step, request)
             if error.invalid:
                 return _refused(request, AttemptState.FAILED, error.message)
             if error.status in (403, 404):  # quota, a policy, a namespace on its way out
@@ -186,7 +187,7 @@ class Starting:
         return None
 
     async def _adopt(
-        self, state: FlowState, flow: CompiledFlow, request: Attempt, step: str
+        self, state: FlowState, flow: CompiledFlow, step: str, request: Attempt
     ) -> Attempt | None:
         """A Job of that name exists: ours from before a crash, or somebody else's."""
         name = request.ref.name

@@ -17,7 +17,6 @@ from jobflows.engine.failure import Verdict, judge
 from jobflows.engine.indexes import EMPTY, IndexSet, union
 from jobflows.engine.ledger import AttemptRef, Reason, StepPhase
 from jobflows.engine.observations import Attempt, AttemptState, Cause, TaskFailure
-from jobflows.engine.plan import StopAttempt
 from jobflows.engine.tasks import NEW, History, Tasks
 from jobflows.engine.values import ValueUnavailableError, read_outputs
 
@@ -75,15 +74,14 @@ def _date(draft: Draft, i: int) -> None:
 def stop_former(draft: Draft, i: int) -> None:
     """Stop the batches that a cold resume has ended."""
     for attempt in draft.attempts(i):
-        if attempt.number <= draft.records[i].former and attempt.state is AttemptState.RUNNING:
-            draft.actions.append(StopAttempt(attempt))
+        if attempt.number <= draft.records[i].former:
+            draft.stop_attempt(attempt)
 
 
 def _stop_if_hopeless(draft: Draft, attempt: Attempt) -> None:
     """Stop a batch whose pods would wait for ever, and would take room as long."""
-    running = attempt.state is AttemptState.RUNNING
-    if running and any(failure.cause in HOPELESS for failure in attempt.failures):
-        draft.actions.append(StopAttempt(attempt))
+    if any(failure.cause in HOPELESS for failure in attempt.failures):
+        draft.stop_attempt(attempt)
 
 
 def settle_arrays(draft: Draft) -> None:

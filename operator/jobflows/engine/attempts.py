@@ -263,8 +263,8 @@ def _clean_up(draft: Draft, step: int) -> None:
     """
     record = draft.records[step]
     for attempt in draft.attempts(step):
-        if attempt.state is AttemptState.RUNNING and not _may_have_succeeded(record, attempt):
-            draft.actions.append(StopAttempt(attempt))
+        if not _may_have_succeeded(record, attempt):
+            draft.stop_attempt(attempt)
     ttl = draft.flow.steps[step].job_ttl
     remains = [a for a in draft.attempts(step) if a.was_created]
     if ttl is None or record.finished is None or not remains:

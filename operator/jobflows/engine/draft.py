@@ -170,8 +170,12 @@ class Draft:
     def stop_attempts(self, step: int) -> None:
         """Ask for the end of whatever still runs of a step."""
         for attempt in self.attempts(step):
-            if attempt.state is AttemptState.RUNNING:
-                self.actions.append(StopAttempt(attempt))
+            self.stop_attempt(attempt)
+
+    def stop_attempt(self, attempt: Attempt) -> None:
+        """Ask for its end, if it runs."""
+        if attempt.state is AttemptState.RUNNING:
+            self.actions.append(StopAttempt(attempt))
 
     def close(self, step: int, phase: StepPhase, reason: str, message: str, **changes: Any) -> None:
         """A step becomes final, without a look at the steps below it."""

@@ -41,8 +41,11 @@ def _locks_of_others() -> list[Patch]:
 
 def _ended_is_gone() -> list[Patch]:
     peers = World.peers
-    new = lambda self, state: [p for p in peers(self, state) if not p.phase.terminal]  # noqa: E731 - beside the others
-    return [(World, "peers", new)]
+
+    def alive(self: World, state: Any) -> Any:
+        return [peer for peer in peers(self, state) if not peer.phase.terminal]
+
+    return [(World, "peers", alive)]
 
 
 def _nobodys_objects() -> list[Patch]:

@@ -69,8 +69,10 @@ def _outputs_are_stale() -> list[Patch]:
 
 
 def _skipped_blocks() -> list[Patch]:
-    new = lambda flow, i, r: r.phase is StepPhase.SKIPPED or blocks_dependents(flow, i, r)  # noqa: E731 - beside the others
-    return [(draft, "blocks_dependents", new)]
+    def strict(flow: Any, i: int, record: Any) -> bool:
+        return record.phase is StepPhase.SKIPPED or blocks_dependents(flow, i, record)
+
+    return [(draft, "blocks_dependents", strict)]
 
 
 def _all_is_well() -> list[Patch]:

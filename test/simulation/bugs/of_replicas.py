@@ -83,8 +83,11 @@ def _stands_still_for_others() -> list[Patch]:
 
 def _whatever_was_written() -> list[Patch]:
     make = status_writer._json_patch
-    new = lambda *args: [op for op in make(*args) if not op["path"].endswith("Version")]  # noqa: E731 - beside the others
-    return [(status_writer, "_json_patch", new)]
+
+    def blind(*args: Any) -> list[dict[str, Any]]:
+        return [op for op in make(*args) if not op["path"].endswith("Version")]
+
+    return [(status_writer, "_json_patch", blind)]
 
 
 def _late_is_welcome() -> list[Patch]:
@@ -101,7 +104,9 @@ def _late_is_welcome() -> list[Patch]:
         await asyncio.sleep(10.0)
         await create(self, JOBS, *args, attempts=1)
 
-    welcome = lambda record, attempt: True  # noqa: E731 - beside the others
+    def welcome(record: Any, attempt: Any) -> bool:
+        return True
+
     return [(Client, "create", twice), (attempts, "_may_have_succeeded", welcome)]
 
 
