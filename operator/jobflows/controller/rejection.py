@@ -101,6 +101,8 @@ class Rejection:
             }
         if not self._dry_run:
             await self._status.put(state, patch)
+        if state.record is None:  # deleted meanwhile
+            return
         self._announce(state, Event(Reason.INVALID, words, warning=True))
         self._metrics.reconcile_error("invalid")
         if final:

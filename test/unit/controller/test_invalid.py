@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 
 import pytest
 
 from cluster_suite.flows import chain, flow, retry, runs, sim, step
+from model import Fault, Rules
 from unit.controller.stage import FLOWS, Object, Stage, play
 
 CYCLE = [step("a", "b"), step("b", "a"), step("c", "nobody")]
@@ -38,6 +40,23 @@ def test_an_invalid_flow_fails_with_all_its_problems_and_touches_nothing() -> No
         assert [reason for reason, _ in stage.events()] == ["Invalid"]
 
     play(scenario)
+
+
+def test_an_invalid_flow_may_be_deleted_while_it_is_told(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    async def scenario(stage: Stage) -> None:
+        late = Fault(delay_answer=5.0)
+        stage.server.faults = Rules().on(late, client="operator", resource="jobflows/status")
+        await stage.apply(flow("f", *CYCLE))
+        await stage.until(lambda: stage.phase("f") == "Failed")
+        await stage.call("DELETE", f"{FLOWS}/f")
+        await asyncio.sleep(60)
+        assert stage.gauge("zen_flow_jobflows") == 0
+        assert not stage.events()
+
+    play(scenario)
+    assert [each.message for each in caplog.records if each.levelno >= logging.ERROR] == []
 
 
 def test_it_runs_once_its_spec_is_mended() -> None:
