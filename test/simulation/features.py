@@ -45,6 +45,7 @@ OF_PEOPLE = {
     "stop": "flows are stopped and terminated",
     "delete": "flows are deleted, and others made under their names",
     "meddle": "Jobs and pods are deleted, marked and edited by others",
+    "mistakes": "flows are made or edited wrong, and mended",
 }
 
 OF_CLUSTER = {
@@ -76,13 +77,15 @@ ALL = {**OF_FLOWS, **OF_PEOPLE, **OF_CLUSTER, **OF_REPLICAS}
 UNCERTAIN = frozenset(
     {
         *("edit", "resume", "stop", "delete", "meddle", "nodes", "clock", "deadlines"),
-        *("budgets", "failfast"),
+        *("budgets", "failfast", "mistakes"),
     }
 )
 """Features with which the outcome of a step is somebody else's, or hangs on who came first."""
 
 SEVERAL = 0.25
 """Share of the worlds in which several operators are at work."""
+CARELESS = 0.2
+"""Share of the worlds in which people make mistakes, unless their outcome is known."""
 
 Features = frozenset[str]
 
@@ -92,7 +95,10 @@ def of_seed(seed: int, without: Collection[str] = ()) -> Features:
     rng = Random(f"{seed}/features")
     share = rng.choice((0.1, 0.2, 0.2, 0.35, 0.5))
     kind = rng.random()
-    chosen = {name for name in ALL if name not in OF_REPLICAS and rng.random() < share}
+    apart = OF_REPLICAS.keys() | {"mistakes"}  # drawn from streams of their own
+    chosen = {name for name in ALL if name not in apart and rng.random() < share}
+    if Random(f"{seed}/mistakes").random() < CARELESS:
+        chosen.add("mistakes")
     if kind < 0.2:  # nothing disturbs the operator: it is held to what it should do at once
         chosen -= OF_CLUSTER.keys() - {"limits"}
     elif kind < 0.65:  # the outcome is known from the start

@@ -14,6 +14,8 @@ from simulation.world import World
 from unit.controller.stage import FLOWS, Stage
 
 APPROVED = "approved.workflow.kube-zen.io/"
+NOBODY = "nobody"
+"""A step that there is never."""
 
 
 class Person:
@@ -60,6 +62,8 @@ class Person:
             spec["suspend"] = False
         if found["spec"].get("executionPolicy", {}).get("parallelism") == 0:
             spec["executionPolicy"] = {"parallelism": None}
+        if any(NOBODY in one.get("dependencies", ()) for one in found["spec"]["steps"]):
+            spec["steps"] = [step.manifest() for step in self.steps]
         if spec:
             await self._say({"spec": spec})
         asked = [one["name"] for one in found["spec"]["steps"] if one.get("type") == "Manual"]
@@ -71,7 +75,10 @@ class Person:
     async def _make(self) -> None:
         for step in self.flow.all_steps:
             self._scripts.by_step[self.name, step.name] = step.script
-        await self._insist("POST", FLOWS, self.flow.manifest())
+        made = self.flow.manifest()
+        if "mistakes" in self.features and self.rng.random() < 0.3:
+            made["spec"]["steps"] = self._wrong()
+        await self._insist("POST", FLOWS, made)
 
     async def _answer(self, step: Planned) -> None:
         if step.kind == "manual":
@@ -132,6 +139,15 @@ class Person:
                     steps[at] = replace(steps[at], parents=tuple(more))
         if await self._say({"spec": {"steps": [step.manifest() for step in steps]}}):
             self.steps = steps
+
+    async def _mistakes(self, found: Object) -> None:
+        await self._say({"spec": {"steps": self._wrong()}})
+
+    def _wrong(self) -> list[Object]:
+        """The steps, of which one waits for what is none."""
+        steps = [step.manifest() for step in self.steps]
+        self.rng.choice(steps)["dependencies"] = [NOBODY]
+        return steps
 
     async def _resume(self, found: Object) -> None:
         rng = self.rng
@@ -205,7 +221,7 @@ class Person:
                 return
 
 
-_ACTS = ("suspend", "tune", "edit", "resume", "stop", "delete")
+_ACTS = ("suspend", "tune", "edit", "resume", "stop", "delete", "mistakes")
 
 
 def _renamed(flow: PlannedFlow, prefix: str) -> PlannedFlow:

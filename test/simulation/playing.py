@@ -149,4 +149,6 @@ def _stage(world: World, server: ApiServer) -> Stage:
 
 
 def _is_over(flow: FlowFacts) -> bool:
-    return flow.phase in ENDED
+    unheard = flow.status.get("observedGeneration") != flow.obj["metadata"]["generation"]
+    mended = flow.status.get("reason") == "Invalid" and unheard
+    return flow.phase in ENDED and not mended

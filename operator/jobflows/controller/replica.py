@@ -51,12 +51,16 @@ class _Core:
 
 @dataclass(slots=True)
 class _Seat:
-    """A shard that this process holds. `leave` asks it to give the shard back."""
+    """A shard that this process holds. `leave` asks it to give the shard back.
+
+    One that is `lost` stays so, whoever has its Lease by now: its work is being abandoned.
+    """
 
     shard: Shard
     tenure: Tenure
     leave: asyncio.Event = field(default_factory=asyncio.Event)
     core: _Core | None = None
+    lost: bool = False
 
 
 class Replica:
@@ -154,8 +158,10 @@ class Replica:
 
     async def _share(self) -> bool:
         """Have the number of shards that is due; False if one was not to be had."""
+        for number, seat in self._seats.items():
+            seat.lost |= self._roll.lost(number)
         seats = self._seats.items()
-        staying = sorted(n for n, seat in seats if not (seat.leave.is_set() or self._roll.lost(n)))
+        staying = sorted(n for n, seat in seats if not (seat.lost or seat.leave.is_set()))
         target = self._roll.target(len(staying))
         for number in staying[target:]:
             log.info("shard %d goes to another replica", number)

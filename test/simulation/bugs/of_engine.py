@@ -134,7 +134,7 @@ OF_ENGINE = (
         "suspension-obeyed",
         "suspend is looked at before the first step only",
         _suspend_comes_late,
-        11,
+        36,
     ),
     Bug("no-errors", "a disruption raises KeyError", _disruptions_raise, 453),
 )

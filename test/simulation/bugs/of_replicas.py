@@ -112,13 +112,13 @@ def _late_is_welcome() -> list[Patch]:
 
 OF_REPLICAS = (
     Bug("one-owner", "the fence lets everything pass", _open_fence, 222),
-    Bug("one-owner", "a holder stops when others have long begun", _late_fence, 222),
+    Bug("one-owner", "a holder stops when others have long begun", _late_fence, 257),
     Bug("one-owner", "a Lease is renewed though somebody else has it", _renewed_anyway, 1),
     Bug("one-owner", "a shard is given back while its operator works", _given_back_too_soon, 31),
     Bug("shards-are-owned", "a Lease ends only when it is given back", _believes_the_dead, 5),
     Bug("shards-are-owned", "a newcomer has to see a Lease end", _newcomers_wait, 75),
     Bug("no-pause", "who has too many shards gives all back", _starts_anew, 28),
-    Bug("no-pause", "nobody writes while Leases change hands", _stands_still_for_others, 293),
+    Bug("no-pause", "nobody writes while Leases change hands", _stands_still_for_others, 622),
     Bug("terminal-stays", "a status that is late counts, too", _whatever_was_written, 746),
     Bug("late-jobs-go", "a Job that comes when all is over runs to its end", _late_is_welcome, 6),
 )

@@ -93,7 +93,8 @@ class TerminalStays(Invariant):
     def status_written(self, flow: FlowFacts, old: Object, new: Object) -> None:
         if (old.get("resume") or {}).get("run", 1) == (new.get("resume") or {}).get("run", 1):
             before, after = old.get("phase"), new.get("phase")
-            if before in ("Succeeded", "Failed") and after != before:
+            mended = old.get("reason") == "Invalid"  # it had never begun
+            if not mended and before in ("Succeeded", "Failed") and after != before:
                 self.broken(f"the flow was {before}, and is {after}", flow)
             self._steps(flow, old, new)
         numbers = {s["name"]: s.get("attempt", 0) for s in new.get("steps") or ()}

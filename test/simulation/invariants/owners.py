@@ -186,7 +186,7 @@ class NoPause(Invariant):
 
     def job_over(self, job: JobFacts) -> None:
         flow, bucket, owners = job.flow, job.flow.status.get("shard"), self._owners
-        if owners is None or bucket is None or job.tasks:
+        if owners is None or bucket is None or job.tasks or flow.is_wrong:
             return
         record = flow.record(job.step)
         if flow.phase in ENDED or (record.get("phase"), record.get("attempt")) != (
