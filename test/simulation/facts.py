@@ -175,14 +175,6 @@ class FlowFacts:
         steps = self.status.get("steps") or ()
         return next((dict(one) for one in steps if one["name"] == step), {})
 
-    @property
-    def is_wrong(self) -> bool:
-        """Whether a step waits for one that there is not: until it is mended it stands still."""
-        steps = self.spec["steps"]
-        return not {p for one in steps for p in one.get("dependencies", ())} <= {
-            one["name"] for one in steps
-        }
-
     def definitions(self, step: str) -> list[Object]:
         """The step in all versions of the spec, newest first; exit handlers, too."""
         found = []

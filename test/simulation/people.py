@@ -9,13 +9,11 @@ from jobflows.cluster.transport import TransportError
 from jobflows.engine.stopping import STOP_ANNOTATION
 from simulation.flows import Maker, PlannedFlow, a_flow
 from simulation.script import Scripts
-from simulation.steps import Object, Planned
+from simulation.steps import NOBODY, Object, Planned, is_wrong
 from simulation.world import World
 from unit.controller.stage import FLOWS, Stage
 
 APPROVED = "approved.workflow.kube-zen.io/"
-NOBODY = "nobody"
-"""A step that there is never."""
 
 
 class Person:
@@ -62,7 +60,7 @@ class Person:
             spec["suspend"] = False
         if found["spec"].get("executionPolicy", {}).get("parallelism") == 0:
             spec["executionPolicy"] = {"parallelism": None}
-        if any(NOBODY in one.get("dependencies", ()) for one in found["spec"]["steps"]):
+        if is_wrong(found["spec"]):
             spec["steps"] = [step.manifest() for step in self.steps]
         if spec:
             await self._say({"spec": spec})

@@ -13,6 +13,9 @@ Object = dict[str, Any]
 START_MEMORY = 64
 """Memory in Mi that a step asks for which has to grow."""
 
+NOBODY = "nobody"
+"""A step that there is never: one that waits for it is a mistake."""
+
 LOSSES = 10
 """Disruptions that a step without a word about them survives."""
 
@@ -100,3 +103,8 @@ class Planned:
         if self.takes:
             container["env"] = [{"name": "BY", "value": "{{ parameters.by }}"}]
         return container
+
+
+def is_wrong(spec: Object) -> bool:
+    """Whether a step waits for `NOBODY`: until it is mended, the flow stands still."""
+    return any(NOBODY in step.get("dependencies", ()) for step in spec["steps"])

@@ -158,9 +158,9 @@ class Replica:
 
     async def _share(self) -> bool:
         """Have the number of shards that is due; False if one was not to be had."""
-        for number, seat in self._seats.items():
-            seat.lost |= self._roll.lost(number)
         seats = self._seats.items()
+        for number, seat in seats:
+            seat.lost |= self._roll.lost(number)
         staying = sorted(n for n, seat in seats if not (seat.lost or seat.leave.is_set()))
         target = self._roll.target(len(staying))
         for number in staying[target:]:

@@ -26,7 +26,7 @@ from jobflows.engine.ledger import (
 )
 from jobflows.engine.mapping import MapRecord
 from jobflows.engine.observations import Attempt, AttemptState, Cause
-from jobflows.engine.plan import DeleteAttempt, StopAttempt
+from jobflows.engine.plan import DeleteAttempt
 from jobflows.engine.values import (
     ValueUnavailableError,
     read_outputs,
@@ -44,8 +44,7 @@ def take_in(draft: Draft, step: int) -> None:
         _clean_up(draft, step)
         return
     for old in attempts[:-1]:
-        if old.state is AttemptState.RUNNING:
-            draft.actions.append(StopAttempt(old))
+        draft.stop_attempt(old)
     newest = attempts[-1] if attempts else None
     if record.phase is StepPhase.RUNNING:
         if newest is None or newest.number < record.attempt:
@@ -59,8 +58,8 @@ def take_in(draft: Draft, step: int) -> None:
                 _recheck(draft, step, newest)
             elif newest.state not in _NOT_YET:
                 _follow(draft, step, newest)
-        elif newest.state is AttemptState.RUNNING:
-            draft.actions.append(StopAttempt(newest))  # timed out before; not gone yet
+        else:
+            draft.stop_attempt(newest)  # timed out before; not gone yet
 
 
 def _follow(draft: Draft, step: int, attempt: Attempt) -> None:

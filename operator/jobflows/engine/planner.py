@@ -18,9 +18,9 @@ from jobflows.engine.failfast import fail_fast
 from jobflows.engine.flow import CompiledFlow
 from jobflows.engine.frontier import blocks_dependents
 from jobflows.engine.ledger import FlowPhase, Instant, Ledger, Reason, StepPhase
-from jobflows.engine.observations import AttemptState, Hold, Observations
+from jobflows.engine.observations import Hold, Observations
 from jobflows.engine.outcome import close, conclude, look_after, settle, stop_flow
-from jobflows.engine.plan import CreateResources, Plan, StopAttempt
+from jobflows.engine.plan import CreateResources, Plan
 from jobflows.engine.resume import is_settled, resume
 from jobflows.engine.standstill import stand_still
 from jobflows.engine.starts import decide, start_ready
@@ -56,8 +56,7 @@ def plan(flow: CompiledFlow, ledger: Ledger, seen: Observations, now: Instant) -
 def _plan(flow: CompiledFlow, ledger: Ledger, seen: Observations, now: Instant) -> Plan:
     draft = Draft(flow, ledger, seen, now)
     for stray in seen.strays:
-        if stray.state is AttemptState.RUNNING:
-            draft.actions.append(StopAttempt(stray))
+        draft.stop_attempt(stray)
     due = draft.frontier.take_due(now)
     if ledger.phase.terminal:
         _take_in_changes(draft, due)

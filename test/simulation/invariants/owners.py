@@ -28,6 +28,7 @@ from simulation.facts import (
 from simulation.fleet import DRIFT, Fleet
 from simulation.invariants.invariant import Invariant
 from simulation.scene import Scene
+from simulation.steps import is_wrong
 from unit.controller.processes import SENT, Process
 
 SLOW = ("calls", "events", "latency", "outages")
@@ -186,7 +187,7 @@ class NoPause(Invariant):
 
     def job_over(self, job: JobFacts) -> None:
         flow, bucket, owners = job.flow, job.flow.status.get("shard"), self._owners
-        if owners is None or bucket is None or job.tasks or flow.is_wrong:
+        if owners is None or bucket is None or job.tasks or is_wrong(flow.spec):
             return
         record = flow.record(job.step)
         if flow.phase in ENDED or (record.get("phase"), record.get("attempt")) != (
